@@ -1,0 +1,1 @@
+"""Tools without opinions: nothing here knows a room or an account."""

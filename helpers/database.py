@@ -1,0 +1,194 @@
+"""The one door to PostgreSQL: a pool, transactions, and reads that survive a dropped line.
+
+It stands where `peewee_async.Manager` stood, which upstream removed in 1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+import peewee
+import psycopg
+import psycopg_pool
+from peewee_async import AioModel
+from peewee_async.connection import connection_context
+from peewee_async.databases import AioDatabase, Psycopg3Database, fetchall
+from peewee_async.pool import PsycopgPoolBackend
+from playhouse.postgres_ext import PostgresqlExtDatabase
+from playhouse.postgres_ext import Psycopg3Database as SyncPsycopg3Database
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from helpers.errors import AppError
+
+AIOPG = "postgresql+aiopg://"
+PSYCOPG = ("postgresql://", "postgres://")
+WAIT_FOR_CONNECTION = 5.0
+LOST = ("08", "57P")
+
+
+class DatabaseDown(AppError):
+    """PostgreSQL does not answer."""
+
+    code = "unavailable"
+    message = "The database does not answer. Nothing was lost; try again in a moment."
+    status = 503
+    temporary = True
+
+
+class _Pool(PsycopgPoolBackend):
+    """psycopg's pool, given a real conninfo: sockets, options and odd passwords work, and values are bound by the server."""
+
+    async def create(self) -> None:
+        params = dict(self.connect_params)
+        pool_params = {key: params.pop(key) for key in ("min_size", "max_size", "max_waiting") if key in params}
+        pool: psycopg_pool.AsyncConnectionPool[Any] = psycopg_pool.AsyncConnectionPool(
+            make_conninfo(dbname=self.database, **params),
+            kwargs={"autocommit": True},
+            open=False,
+            timeout=WAIT_FOR_CONNECTION,
+            reconnect_timeout=3,
+            **pool_params,
+        )
+        await pool.open()
+        self.pool = pool
+
+
+class _PsycopgDatabase(Psycopg3Database):
+    pool_backend_cls = _Pool
+
+
+def _parameters(url: str) -> dict[str, Any]:
+    plain = url.replace(AIOPG, "postgresql://", 1)
+    try:
+        return dict(conninfo_to_dict(plain))
+    except psycopg.ProgrammingError as error:
+        raise ValueError(f"not a PostgreSQL address: {error}") from error
+
+
+def _database(url: str, min_size: int, max_size: int) -> AioDatabase:
+    params = _parameters(url)
+    name = params.pop("dbname", None) or params.get("user") or "postgres"
+    if url.startswith(AIOPG):
+        from peewee_async.databases import PostgresqlDatabase
+
+        pool = {"minsize": min_size, "maxsize": max_size, "timeout": WAIT_FOR_CONNECTION}
+        return PostgresqlDatabase(name, pool_params=pool, register_hstore=False, **params)
+    if url.startswith(PSYCOPG):
+        pool = {"min_size": min_size, "max_size": max_size, "max_waiting": 200}
+        return _PsycopgDatabase(name, pool_params=pool, **params)
+    raise ValueError("a PostgreSQL address begins with postgresql:// or postgresql+aiopg://")
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether this peewee error means that the line to the server broke, or never was."""
+    if not isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+        return False
+    cause = error.__context__
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return state is None or state.startswith(LOST)
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The five-character SQLSTATE behind a peewee error, if the server sent one."""
+    cause = error.__context__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+
+
+class BaseModel(AioModel):
+    """What every table's class inherits; bound to a database when a `Manager` opens."""
+
+    class Meta:
+        legacy_table_names: ClassVar[bool] = False
+
+
+class Manager:
+    """Persists and reads: opens and closes the pool, lends transactions, runs SQL.
+
+    `url` begins with `postgresql://` (psycopg 3) or `postgresql+aiopg://`. Sizes count connections.
+    Raises `ValueError` for an address that is none.
+    """
+
+    def __init__(self, url: str, *, min_size: int = 2, max_size: int = 10) -> None:
+        self.url = url
+        self.database = _database(url, min_size, max_size)
+
+    async def open(self) -> None:
+        """Open the pool. Raises `DatabaseDown` when nobody answers within a few seconds."""
+        await self.database.aio_connect()
+        await self.check()
+
+    async def close(self) -> None:
+        """Close the pool and its connections."""
+        await self.database.aio_close()
+
+    async def __aenter__(self) -> Manager:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def bind(self, models: Iterable[type[AioModel]]) -> None:
+        """Let these models speak through this manager's pool."""
+        self.database.bind(list(models), bind_refs=False, bind_backrefs=False)
+
+    async def check(self) -> None:
+        """Ask the server for a sign of life. Raises `DatabaseDown`."""
+        try:
+            await self.value("SELECT 1")
+        except (peewee.OperationalError, peewee.InterfaceError, OSError, TimeoutError) as error:
+            raise DatabaseDown from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """One transaction, or a savepoint where one is open.
+
+        Start no task inside: it would inherit the connection, and go on using it after this block.
+        """
+        async with self.database.aio_atomic():
+            yield
+
+    async def execute(self, sql: str, *params: Any) -> None:
+        """Run a statement that answers nothing."""
+        await self.database.aio_execute_sql(sql, params)
+
+    async def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        """Every row of the answer. A plain SELECT outside a transaction is asked again once when the line broke."""
+        try:
+            answer = await self.database.aio_execute_sql(sql, params, fetch_results=fetchall)
+        except (peewee.OperationalError, peewee.InterfaceError) as error:
+            if connection_context.get() is not None or not sql.lstrip()[:6].upper() == "SELECT" or not is_lost(error):
+                raise
+            await self._drop_broken_connections()
+            answer = await self.database.aio_execute_sql(sql, params, fetch_results=fetchall)
+        return list(answer)
+
+    async def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
+        """The first row of the answer, or None."""
+        rows = await self.rows(sql, *params)
+        return rows[0] if rows else None
+
+    async def value(self, sql: str, *params: Any) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.row(sql, *params)
+        return row[0] if row else None
+
+    async def _drop_broken_connections(self) -> None:
+        pool = self.database.pool_backend.pool
+        if isinstance(pool, psycopg_pool.AsyncConnectionPool):
+            await pool.check()
+
+    def sync(self) -> peewee.Database:
+        """A plain, blocking database on the same server: for migrations only."""
+        return sync_database(self.url)
+
+
+def sync_database(url: str) -> peewee.Database:
+    """A blocking peewee database for this address. Raises `ValueError` for an address that is none."""
+    params = _parameters(url)
+    name = params.pop("dbname", None) or params.get("user") or "postgres"
+    kind = PostgresqlExtDatabase if url.startswith(AIOPG) else SyncPsycopg3Database
+    extra = {"register_hstore": False} if url.startswith(AIOPG) else {}
+    return kind(name, **params, **extra)

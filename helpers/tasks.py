@@ -1,0 +1,64 @@
+"""Tasks that somebody looks after: named, logged when they fail, awaited at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+RESTART_AFTER = 1.0
+
+
+class Tasks:
+    """The background tasks of one owner, closed together."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Keep `run` running until `close`: when it fails it is logged and begun again after a second."""
+        self._spawn(name, self._keep(name, run))
+
+    def once(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do `work` beside the caller. A failure is logged; `close` waits for the end."""
+        return self._spawn(name, self._watch(name, work))
+
+    async def drain(self) -> None:
+        """Wait until all work begun with `once` or `start` has ended by itself."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def close(self) -> None:
+        """Cancel what still runs, and wait for it."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # A fresh context: a task begun inside a transaction must not inherit its connection.
+        task = asyncio.get_running_loop().create_task(
+            work, name=f"{self._owner}: {name}", context=contextvars.Context()
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        while not self._closing:
+            try:
+                await run()
+            except Exception:
+                log.exception("%s: %s failed, begins again", self._owner, name)
+            await asyncio.sleep(RESTART_AFTER)
+
+    async def _watch(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("%s: %s failed", self._owner, name)
