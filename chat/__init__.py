@@ -1,0 +1,1 @@
+"""Rooms, the words spoken in them, and who may rule there."""
