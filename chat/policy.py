@@ -147,9 +147,9 @@ class Switches:
                     known[field.name] = role
                 case bool(), bool():
                     known[field.name] = value
-                case int(), int() if not isinstance(field.default, bool | Role) and not isinstance(
-                    value, bool
-                ):
+                case (Role() | bool(), _) | (_, bool()):
+                    continue
+                case int(), int():
                     known[field.name] = max(0, value)
         return cls(**known)
 
