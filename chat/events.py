@@ -1,0 +1,272 @@
+"""Something that happened in a room: recorded (it has a number and is replayed) or passing (it is gone when told)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from helpers.codec import Codec
+
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+NO_PARTS = msgspec.Raw()
+
+
+class Person(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who it was: `id` is the identity, `name` the name at that moment."""
+
+    id: int
+    name: str
+    guest: bool = False
+
+
+class Recorded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="type"):
+    """One entry of a room's log.
+
+    `seq` is its number there, `at` its time, `by` who did it; `nonce` is the client's own, told to its author alone.
+    The journal fills in `seq` and `at`.
+    """
+
+    seq: int = 0
+    at: datetime = LONG_AGO
+    by: Person
+    nonce: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word for it, on the wire and in the table."""
+        tag = self.__struct_config__.tag
+        assert isinstance(tag, str)
+        return tag
+
+
+class MessagePosted(Recorded, tag="message"):
+    """Words. `text` is None and `gone` true once they were removed; `parts` is the text parsed, as JSON."""
+
+    text: str | None
+    parts: msgspec.Raw = NO_PARTS
+    style: str = ""
+    reply_to: int = 0
+    edited: bool = False
+    gone: bool = False
+
+
+class MessageEdited(Recorded, tag="edited"):
+    """The words of `target` are others now."""
+
+    target: int
+    text: str | None
+    parts: msgspec.Raw = NO_PARTS
+    gone: bool = False
+
+
+class MessageRemoved(Recorded, tag="removed"):
+    """The words of `target` are shown no more."""
+
+    target: int
+    reason: str = ""
+
+
+class RoomCleared(Recorded, tag="cleared"):
+    """Everything up to the number `upto` is hidden: `count` messages, until `undo_until` to be brought back."""
+
+    upto: int
+    count: int
+    undo_until: datetime
+    reason: str = ""
+
+
+class MessagesPurged(Recorded, tag="purged"):
+    """Some messages are hidden together."""
+
+    targets: list[int]
+    count: int
+    undo_until: datetime
+    reason: str = ""
+    user: Person | None = None
+
+
+class Undone(Recorded, tag="undone"):
+    """The act with the number `target` is taken back; `act` is its kind. The words come along where it was one message."""
+
+    target: int
+    act: str
+    message: int = 0
+    text: str | None = None
+    parts: msgspec.Raw = NO_PARTS
+    count: int = 0
+
+
+class MemberJoined(Recorded, tag="joined"):
+    """Came in: the first connection of theirs."""
+
+    user: Person
+
+
+class MemberLeft(Recorded, tag="left"):
+    """Went: the last connection of theirs; `lost` when the line broke."""
+
+    user: Person
+    lost: bool = False
+
+
+class MemberAdded(Recorded, tag="added"):
+    """Is a member from now on."""
+
+    user: Person
+
+
+class MemberRemovedSelf(Recorded, tag="removed_self"):
+    """Ended their membership."""
+
+    user: Person
+
+
+class Renamed(Recorded, tag="renamed"):
+    """Is called otherwise now."""
+
+    user: Person
+    was: str
+
+
+class TopicChanged(Recorded, tag="topic"):
+    """What the room is about."""
+
+    topic: str
+
+
+class RoleChanged(Recorded, tag="role"):
+    """Has another role."""
+
+    user: Person
+    role: str
+
+
+class MemberKicked(Recorded, tag="kicked"):
+    """Is out now, and may come back after `until`."""
+
+    user: Person
+    reason: str = ""
+    until: datetime | None = None
+
+
+class MemberBanned(Recorded, tag="banned"):
+    """Is out, and stays out until then."""
+
+    user: Person
+    until: datetime
+    reason: str = ""
+
+
+class MemberUnbanned(Recorded, tag="unbanned"):
+    """May come again."""
+
+    user: Person
+
+
+class MemberMuted(Recorded, tag="muted"):
+    """May read, not speak, until then."""
+
+    user: Person
+    until: datetime
+    reason: str = ""
+
+
+class MemberUnmuted(Recorded, tag="unmuted"):
+    """May speak again."""
+
+    user: Person
+
+
+class MessagePinned(Recorded, tag="pinned"):
+    """Kept in sight."""
+
+    target: int
+
+
+class MessageUnpinned(Recorded, tag="unpinned"):
+    """Kept in sight no more."""
+
+    target: int
+
+
+class SettingsChanged(Recorded, tag="settings"):
+    """Switches, the title or the address of the room are others now; `changed` holds the new values."""
+
+    changed: dict[str, Any]
+
+
+class Audited(Recorded, tag="audit"):
+    """Something only moderators may see."""
+
+    act: str
+    facts: dict[str, Any] = {}
+
+
+class Typing(msgspec.Struct, frozen=True, tag_field="type", tag="typing"):
+    """Is writing; shown for six seconds."""
+
+    user: Person
+
+
+class Here(msgspec.Struct, frozen=True, tag_field="type", tag="here"):
+    """Who came and who went, in a room that does not record it; `count` is how many are here now."""
+
+    joined: list[Person]
+    left: list[Person]
+    count: int = 0
+
+
+RecordedEvent = (
+    MessagePosted
+    | MessageEdited
+    | MessageRemoved
+    | RoomCleared
+    | MessagesPurged
+    | Undone
+    | MemberJoined
+    | MemberLeft
+    | MemberAdded
+    | MemberRemovedSelf
+    | Renamed
+    | TopicChanged
+    | RoleChanged
+    | MemberKicked
+    | MemberBanned
+    | MemberUnbanned
+    | MemberMuted
+    | MemberUnmuted
+    | MessagePinned
+    | MessageUnpinned
+    | SettingsChanged
+    | Audited
+)
+PassingEvent = Typing | Here
+Event = RecordedEvent | PassingEvent
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """What one commit wrote in one room, as the bus carries it. `ordinal` is the room's count of messages after it."""
+
+    room_id: int
+    events: list[Event]
+    ordinal: int = 0
+
+
+BATCHES: Codec[Batch] = Codec(Batch)
+RECORDED: Codec[RecordedEvent] = Codec(RecordedEvent)
+EVENTS: Codec[Event] = Codec(Event)
+NOT_IN_BODY = frozenset({"type", "seq", "at", "by", "nonce", "text", "parts", "edited", "gone"})
+
+
+def body_of(event: Recorded) -> dict[str, Any]:
+    """What the log keeps of an event beside its columns: never words."""
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(event))
+    return {name: value for name, value in fields.items() if name not in NOT_IN_BODY}
+
+
+def people_of(event: Event) -> list[Person]:
+    """Those an event names, besides who did it."""
+    user = getattr(event, "user", None)
+    return [user] if isinstance(user, Person) else []

@@ -1,0 +1,108 @@
+"""The reader of a room's log: pages of what the room shows, and everything since a number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from chat.events import RECORDED, RecordedEvent
+from helpers.database import Manager
+
+SHOWN = """m.kind, m.seq, m.at, m.author_id, m.author_name, m.author_guest, m.body::text, m.edited_seq IS NOT NULL,
+    (w.gone_seq IS NOT NULL OR w.seq <= r.cleared_upto),
+    CASE WHEN w.gone_seq IS NULL AND w.seq > r.cleared_upto THEN w.text END,
+    CASE WHEN w.gone_seq IS NULL AND w.seq > r.cleared_upto THEN w.parts::text END"""
+# `w` is the entry whose words are shown: a message's own, or for an edit those of its target as they stand now.
+SOURCE = """FROM messages m JOIN rooms r ON r.id = m.room_id
+    LEFT JOIN messages w ON w.room_id = m.room_id AND w.seq = CASE m.kind WHEN 'message' THEN m.seq
+        WHEN 'edited' THEN (m.body->>'target')::bigint WHEN 'undone' THEN (m.body->>'message')::bigint END"""
+# Entries a reader of the page has no use for: what they changed is shown where it was changed.
+UNSEEN = "('edited', 'removed', 'purged', 'pinned', 'unpinned', 'audit')"
+PAGE = 50
+MOST = 200
+FURTHEST_BEHIND = 500
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some of the log, oldest first. `complete` says that nothing lies beyond it in the direction asked."""
+
+    entries: list[RecordedEvent]
+    complete: bool
+
+
+class History:
+    """Reads logs. Numbers below a reader's `floor` do not exist for them."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+
+    async def since(self, room_id: int, after: int, upto: int, floor: int = 1) -> list[RecordedEvent]:
+        """Every entry after one number and up to another, as the words stand now."""
+        rows = await self._manager.rows(
+            f"SELECT {SHOWN} {SOURCE} WHERE m.room_id = %s AND m.seq > %s AND m.seq <= %s AND m.seq >= %s ORDER BY m.seq",
+            room_id,
+            after,
+            upto,
+            floor,
+        )
+        return [event_of(row) for row in rows]
+
+    async def latest(self, room_id: int, limit: int = PAGE, floor: int = 1) -> Page:
+        """The end of the log."""
+        return await self._back(room_id, None, limit, floor)
+
+    async def before(self, room_id: int, seq: int, limit: int = PAGE, floor: int = 1) -> Page:
+        """What came before a number."""
+        return await self._back(room_id, seq, limit, floor)
+
+    async def after(self, room_id: int, seq: int, limit: int = PAGE, floor: int = 1) -> Page:
+        """What came after a number."""
+        rows = await self._manager.rows(
+            f"SELECT {SHOWN} {SOURCE} WHERE m.room_id = %s AND m.seq > %s AND m.seq >= %s AND {self._visible()} "
+            "ORDER BY m.seq LIMIT %s",
+            room_id,
+            seq,
+            floor,
+            limit + 1,
+        )
+        return Page([event_of(row) for row in rows[:limit]], complete=len(rows) <= limit)
+
+    async def around(self, room_id: int, seq: int, limit: int = PAGE, floor: int = 1) -> Page:
+        """A page with this number in its middle; complete when it reaches the end of the log."""
+        before = await self.before(room_id, seq, limit // 2, floor)
+        after = await self.after(room_id, seq - 1, limit - limit // 2, floor)
+        return Page([*before.entries, *after.entries], complete=after.complete)
+
+    async def _back(self, room_id: int, seq: int | None, limit: int, floor: int) -> Page:
+        bound = "" if seq is None else "AND m.seq < %s "
+        rows = await self._manager.rows(
+            f"SELECT {SHOWN} {SOURCE} WHERE m.room_id = %s {bound}AND m.seq >= %s AND {self._visible()} "
+            "ORDER BY m.seq DESC LIMIT %s",
+            *([room_id] if seq is None else [room_id, seq]),
+            floor,
+            limit + 1,
+        )
+        entries = [event_of(row) for row in rows[:limit]]
+        entries.reverse()
+        return Page(entries, complete=len(rows) <= limit)
+
+    def _visible(self) -> str:
+        return f"m.kind NOT IN {UNSEEN} AND m.seq > r.cleared_upto"
+
+
+def event_of(row: tuple[Any, ...]) -> RecordedEvent:
+    """The event a row of `SHOWN` tells of."""
+    kind, seq, at, author_id, author_name, author_guest, body, edited, gone, text, parts = row
+    fields: dict[str, Any] = msgspec.json.decode(body)
+    fields |= {"type": kind, "seq": seq, "at": at}
+    fields["by"] = {"id": author_id, "name": author_name, "guest": author_guest}
+    if kind in ("message", "edited", "undone"):
+        fields["text"] = text
+        if parts is not None:
+            fields["parts"] = msgspec.Raw(parts.encode())
+        if kind != "undone":
+            fields["gone"] = bool(gone)
+        if kind == "message":
+            fields["edited"] = edited
+    return RECORDED.decode(msgspec.json.encode(fields))

@@ -1,0 +1,180 @@
+"""A room's log while it is locked: who is who just now, and what is to be recorded."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from accounts.names import name_key
+from chat.errors import NonceConflict, NotFound
+from chat.events import Recorded, RecordedEvent, body_of
+from chat.members import MEMBER_COLUMNS, ROOM_COLUMNS, Member, member_of, room_of
+from chat.models import Room
+from chat.projection import apply
+from helpers.database import Manager
+
+E = TypeVar("E", bound=Recorded)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What makes a request the same when it comes again: its author's nonce, and a hash of what was asked."""
+
+    nonce: str
+    digest: bytes
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the author of a request is told: a number in the log, words only they see, or both."""
+
+    seq: int = 0
+    at: datetime | None = None
+    text: str = ""
+    duplicate: bool = False
+
+
+class Repeated(Exception):  # noqa: N818 - not an error: the answer given before
+    """This very request was done already; `answer` is what was said then."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+def digest(*parts: str) -> bytes:
+    """The hash by which a repeated request is known."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+
+
+def new_nonce() -> str:
+    """A nonce of the server's own; clients cannot send one like it."""
+    return f"~{uuid.uuid4().hex}"
+
+
+class Log:
+    """One locked room. Numbers are given as events are recorded; they hold once the transaction is committed."""
+
+    def __init__(self, manager: Manager, room: Room, now: datetime, request: Request | None, actor_id: int) -> None:
+        self._manager = manager
+        self._request = request
+        self._actor_id = actor_id
+        self.room = room
+        self.now = now
+        self.events: list[RecordedEvent] = []
+        self.answer = ""
+
+    @property
+    def reply(self) -> Answer:
+        """What the author is told, now and at every repeat."""
+        seq = self.events[0].seq if self.events else 0
+        return Answer(seq=seq, at=self.now, text=self.answer)
+
+    async def member(self, user_id: int) -> Member:
+        """The user as this room knows them now. Raises NotFound."""
+        row = await self._manager.row(
+            f"SELECT {MEMBER_COLUMNS} FROM users u "
+            "LEFT JOIN memberships m ON m.room_id = %s AND m.user_id = u.id WHERE u.id = %s",
+            self.room.id,
+            user_id,
+        )
+        if row is None:
+            raise NotFound(str(user_id))
+        return member_of(self.room.id, row)
+
+    async def named(self, name: str) -> Member:
+        """The member or guest of this room who is called that, whatever the case. Raises NotFound with close names."""
+        key = name_key(name.removeprefix("@"))
+        rows = await self._manager.rows(
+            f"SELECT {MEMBER_COLUMNS} FROM users u "
+            "LEFT JOIN memberships m ON m.room_id = %s AND m.user_id = u.id "
+            "WHERE u.name_key = %s AND u.id > 0 AND (NOT u.is_guest OR m.present_since IS NOT NULL) "
+            "ORDER BY u.is_guest LIMIT 1",
+            self.room.id,
+            key,
+        )
+        if not rows:
+            raise NotFound(name.removeprefix("@"), await self._close_to(key))
+        return member_of(self.room.id, rows[0])
+
+    async def _close_to(self, key: str) -> list[str]:
+        rows = await self._manager.rows(
+            "SELECT u.name, u.name_key FROM memberships m JOIN users u ON u.id = m.user_id "
+            "WHERE m.room_id = %s AND (m.is_member OR m.present_since IS NOT NULL) LIMIT 1000",
+            self.room.id,
+        )
+        names = {name_key: name for name, name_key in rows}
+        return [names[near] for near in difflib.get_close_matches(key, list(names), n=3)]
+
+    async def record(self, event: E, nonce: str = "") -> E:
+        """Put the event in the log and write what it does to the other tables. It comes back with its number."""
+        self.room.last_seq += 1
+        numbered = msgspec.structs.replace(event, seq=self.room.last_seq, at=self.now)
+        await self._manager.execute(
+            "INSERT INTO messages (room_id, seq, kind, author_id, author_name, author_guest, at, nonce, request_hash, body) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, ''::bytea, %s::jsonb)",
+            self.room.id,
+            numbered.seq,
+            numbered.kind,
+            numbered.by.id,
+            numbered.by.name,
+            numbered.by.guest,
+            self.now,
+            nonce or new_nonce(),
+            msgspec.json.encode(body_of(numbered)).decode(),
+        )
+        await apply(self._manager, self.room.id, numbered)  # type: ignore[arg-type]
+        self.events.append(numbered)  # type: ignore[arg-type]
+        return numbered
+
+    async def look_for_receipt(self) -> None:
+        """Raises Repeated where this request was answered before, NonceConflict where its nonce was used for another."""
+        if self._request is None:
+            return
+        asked = (self.room.id, self._actor_id, self._request.nonce)
+        row = await self._manager.row(
+            "SELECT request_hash, answer FROM receipts WHERE room_id = %s AND author_id = %s AND nonce = %s", *asked
+        )
+        if row is not None:
+            if bytes(row[0]) != self._request.digest:
+                raise NonceConflict
+            answer = msgspec.convert(row[1], Answer)
+            raise Repeated(msgspec.structs.replace(answer, duplicate=True))
+        said = await self._manager.value(
+            "SELECT seq FROM messages WHERE room_id = %s AND author_id = %s AND nonce = %s", *asked
+        )
+        if said is not None:
+            raise NonceConflict
+
+    async def close(self) -> None:
+        """Write the room's new last number and the receipt."""
+        if self.events:
+            await self._manager.execute(
+                "UPDATE rooms SET last_seq = %s, last_at = %s WHERE id = %s", self.room.last_seq, self.now, self.room.id
+            )
+        if self._request is not None:
+            await self._manager.execute(
+                "INSERT INTO receipts (room_id, author_id, nonce, request_hash, answer, at) "
+                "VALUES (%s, %s, %s, %s, %s::jsonb, %s)",
+                self.room.id,
+                self._actor_id,
+                self._request.nonce,
+                self._request.digest,
+                msgspec.json.encode(self.reply).decode(),
+                self.now,
+            )
+
+
+async def lock_room(
+    manager: Manager, room_id: int, now: datetime, request: Request | None, actor_id: int
+) -> Log | None:
+    """Lock the room's row and read it; None for no such room."""
+    row = await manager.row(f"SELECT {ROOM_COLUMNS} FROM rooms r WHERE r.id = %s FOR UPDATE", room_id)
+    return Log(manager, room_of(row), now, request, actor_id) if row else None
+
+

@@ -1,0 +1,126 @@
+"""Somebody in a room, with a role; and the look-up that is also the permission to come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chat.errors import NoSuchRoom
+from chat.events import Person
+from chat.models import Room
+from chat.policy import Role, require_entry
+from helpers.database import Manager
+
+MEMBER_COLUMNS = """u.id, u.name, u.is_guest, u.is_admin, coalesce(m.is_member, false), coalesce(m.role, 0),
+    coalesce(m.voiced, false), m.muted_until, m.banned_until, m.out_until, coalesce(m.reason, ''),
+    m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1)"""
+ROOM_FIELDS = tuple(Room._meta.sorted_field_names)
+ROOM_COLUMNS = ", ".join(f"r.{name}" for name in ROOM_FIELDS)
+
+
+@dataclass(slots=True)
+class Member:
+    """A user as one room knows them. Moments are in UTC; `floor` is the first number they may see."""
+
+    room_id: int
+    user_id: int
+    name: str
+    guest: bool
+    admin: bool
+    is_member: bool
+    rank: Role
+    voiced: bool
+    muted_until: datetime | None
+    banned_until: datetime | None
+    out_until: datetime | None
+    reason: str
+    present_since: int | None
+    read_seq: int
+    floor: int
+
+    @property
+    def role(self) -> Role:
+        """The rank that counts: a site admin's is above every room's."""
+        return Role.ADMIN if self.admin else self.rank
+
+    @property
+    def person(self) -> Person:
+        """Who it is, as frames tell it."""
+        return Person(self.user_id, self.name, self.guest)
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether they may read but not speak just now."""
+        return self.muted_until is not None and self.muted_until > datetime.now(UTC)
+
+
+def member_of(room_id: int, row: tuple[Any, ...]) -> Member:
+    """A member from a row of `MEMBER_COLUMNS`."""
+    user_id, name, guest, admin, is_member, rank, *rest = row
+    if not is_member or not rank:
+        rank = Role.GUEST if guest else Role.MEMBER
+    return Member(room_id, user_id, name, guest, admin, is_member, Role(rank), *rest)
+
+
+def room_of(row: tuple[Any, ...]) -> Room:
+    """A room from a row of `ROOM_COLUMNS`."""
+    return Room(**dict(zip(ROOM_FIELDS, row, strict=True)))
+
+
+async def find_room(manager: Manager, slug: str) -> Room:
+    """The room at this address, or at one it once had. Raises NoSuchRoom."""
+    row = await manager.row(f"SELECT {ROOM_COLUMNS} FROM rooms r WHERE r.slug = %s", slug)
+    if row is None:
+        row = await manager.row(
+            f"SELECT {ROOM_COLUMNS} FROM rooms r JOIN room_slugs s ON s.room_id = r.id WHERE s.slug = %s", slug
+        )
+    if row is None:
+        raise NoSuchRoom
+    return room_of(row)
+
+
+async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member]:
+    """The room at this address and the user as its member, if they may come in.
+
+    A private room and none at all are refused alike. Raises NoSuchRoom, Banned, Removed.
+    """
+    row = await manager.row(
+        f"SELECT {ROOM_COLUMNS}, {MEMBER_COLUMNS} FROM rooms r JOIN users u ON u.id = %s "
+        "LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = u.id WHERE r.slug = %s",
+        user_id,
+        slug,
+    )
+    if row is None:
+        raise NoSuchRoom
+    room = room_of(row[: len(ROOM_FIELDS)])
+    member = member_of(room.id, row[len(ROOM_FIELDS) :])
+    admit(room, member)
+    return room, member
+
+
+def admit(room: Room, member: Member) -> None:
+    """Refuse who may not come in. Raises NoSuchRoom, Banned, Removed."""
+    switches = room.set
+    if not member.is_member and not member.admin:
+        if switches.private or room.kind == "direct" or (member.guest and not switches.guests_welcome):
+            # A ban is told only to those who could know of the room.
+            raise NoSuchRoom
+    require_entry(
+        now=datetime.now(UTC),
+        banned_until=member.banned_until,
+        out_until=member.out_until,
+        reason=member.reason,
+        room=room.slug,
+    )
+
+
+async def member_in(manager: Manager, room_id: int, user_id: int) -> Member | None:
+    """The user as this room knows them, or None for no such user."""
+    row = await manager.row(
+        f"SELECT {MEMBER_COLUMNS} FROM users u "
+        "LEFT JOIN memberships m ON m.room_id = %s AND m.user_id = u.id WHERE u.id = %s",
+        room_id,
+        user_id,
+    )
+    return member_of(room_id, row) if row else None
