@@ -1,0 +1,200 @@
+"""How a typed word becomes a value: one converter for each type a command may ask for."""
+
+import re
+import types
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+from chat.times import read_duration
+
+_NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
+
+
+class Misfit(Exception):
+    """A line does not fit the signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of the line, its quotes taken off, and where it ended there."""
+
+    word: str
+    end: int
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """Reads one token as what a parameter asks for. Raises Misfit."""
+
+    kind: ClassVar[str] = "text"
+
+    def read(self, token: Token) -> Any:
+        return token.word
+
+    def hint(self, name: str) -> str:
+        """How the parameter looks in a usage line, without its brackets."""
+        return f"<{name}>"
+
+    @property
+    def choices(self) -> list[str]:
+        """The words allowed, where they can be listed."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class MemberName(Converter):
+    kind: ClassVar[str] = "member"
+
+    def read(self, token: Token) -> str:
+        name = token.word.removeprefix("@")
+        if not name.strip() or (name.startswith("-") and not token.quoted):
+            raise Misfit
+        return name
+
+    def hint(self, name: str) -> str:
+        return "@user"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomName(Converter):
+    kind: ClassVar[str] = "room"
+
+    def read(self, token: Token) -> str:
+        slug = token.word.removeprefix("#").lower()
+        if not slug:
+            raise Misfit
+        return slug
+
+    def hint(self, name: str) -> str:
+        return "#room"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandName(Converter):
+    kind: ClassVar[str] = "command"
+
+    def read(self, token: Token) -> str:
+        name = token.word.removeprefix("/").lower()
+        if not name:
+            raise Misfit
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Length(Converter):
+    kind: ClassVar[str] = "duration"
+    sample: str = "10m"
+
+    def read(self, token: Token) -> timedelta:
+        length = None if token.quoted else read_duration(token.word)
+        if length is None:
+            raise Misfit
+        return length
+
+    def hint(self, name: str) -> str:
+        return self.sample
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Converter):
+    kind: ClassVar[str] = "number"
+    least: int = 0
+    most: int = 999_999_999
+
+    def read(self, token: Token) -> int:
+        if token.quoted or not _NUMBER.fullmatch(token.word):
+            raise Misfit
+        number = int(token.word)
+        if not self.least <= number <= self.most:
+            raise Misfit
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Converter):
+    kind: ClassVar[str] = "choice"
+    words: tuple[str, ...] = ()
+
+    def read(self, token: Token) -> str:
+        word = token.word.lower()
+        if token.quoted or word not in self.words:
+            raise Misfit
+        return word
+
+    def hint(self, name: str) -> str:
+        return "|".join(self.words)
+
+    @property
+    def choices(self) -> list[str]:
+        return list(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Converter):
+    """The first of several converters that the token fits."""
+
+    converters: tuple[Converter, ...] = ()
+
+    def read(self, token: Token) -> Any:
+        for converter in self.converters:
+            try:
+                return converter.read(token)
+            except Misfit:
+                continue
+        raise Misfit
+
+    def hint(self, name: str) -> str:
+        return "|".join(converter.hint(name) for converter in self.converters)
+
+    @property
+    def choices(self) -> list[str]:
+        return [word for converter in self.converters for word in converter.choices]
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder(Converter):
+    """The rest of the line as it was typed; with `lines`, all lines after it too."""
+
+    lines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Converter):
+    """An option that is said or not said, without a value."""
+
+    kind: ClassVar[str] = "flag"
+
+
+Nick = Annotated[str, MemberName()]
+"""A member's name; the `@` is optional, a name with spaces stands in double quotes."""
+Slug = Annotated[str, RoomName()]
+"""A room's address; the `#` is optional."""
+Name = Annotated[str, CommandName()]
+"""A command's name; the `/` is optional."""
+Duration = Annotated[timedelta, Length()]
+"""A length of time: digits and one of s, m, h, d, w, nothing else."""
+Rest = Annotated[str, Remainder()]
+"""The rest of the line, verbatim. A second line is refused."""
+Text = Annotated[str, Remainder(lines=True)]
+"""The rest of the line and all lines after it, verbatim."""
+
+
+def converter_for(hint: Any) -> Converter:
+    """The converter that a parameter's type asks for. Raises TypeError where there is none."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return next(mark for mark in get_args(hint)[1:] if isinstance(mark, Converter))
+    if origin is Literal:
+        return Choice(tuple(get_args(hint)))
+    if origin in (Union, types.UnionType):
+        converters = tuple(converter_for(each) for each in get_args(hint) if each is not types.NoneType)
+        return converters[0] if len(converters) == 1 else OneOf(converters)
+    if hint is str:
+        return Converter()
+    if hint is int:
+        return Number()
+    if hint is timedelta:
+        return Length()
+    raise TypeError(f"no argument is read as {hint!r}")
