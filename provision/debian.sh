@@ -158,9 +158,11 @@ settings() {
         local port
         start_postgres
         port=$(pg_lsclusters -h | sort -k1,1Vr | awk 'NR == 1 {print $3}')
-        sed -e "s|@DATABASE_URL@|postgresql://aiochat:$(random)@127.0.0.1:$port/aiochat|" \
-            -e "s|@REDIS_URL@|unix://$REDIS_SOCKET|" \
-            -e "s|@SECRET@|$(random)|" $CODE/provision/aiochat.env | put $ENV 640 root:aiochat
+        put $ENV 640 root:aiochat < <(
+            sed -e "s|@DATABASE_URL@|postgresql://aiochat:$(random)@127.0.0.1:$port/aiochat|" \
+                -e "s|@REDIS_URL@|unix://$REDIS_SOCKET|" \
+                -e "s|@SECRET@|$(random)|" $CODE/provision/aiochat.env
+        )
     fi
     put /usr/local/bin/aiochat 755 root:root < $CODE/provision/aiochat || true
 }
@@ -236,7 +238,7 @@ nginx_conf() {
 edge() {
     local reload=
     mkdir -p /etc/nginx/aiochat.d
-    if nginx_conf | put /etc/nginx/conf.d/aiochat.conf 644 root:root; then reload=1; fi
+    if put /etc/nginx/conf.d/aiochat.conf 644 root:root < <(nginx_conf); then reload=1; fi
     # A socket takes two connections; Debian's 768 would end at some 380 people a core.
     if put /etc/nginx/modules-enabled/90-aiochat.conf 644 root:root <<< "worker_rlimit_nofile 32768;"; then reload=1; fi
     if grep -q 'worker_connections 768;' /etc/nginx/nginx.conf; then
