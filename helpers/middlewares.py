@@ -41,15 +41,15 @@ class ForeignOrigin(AppError):
     status = 403
 
 
-def proxy_middleware(trusted: Iterable[str]) -> Middleware:
+def proxy_middleware(trusted: Iterable[str | Network]) -> Middleware:
     """Believe `X-Forwarded-For` and `X-Forwarded-Proto` from these networks, and from nobody else.
 
     `unix` stands for a unix socket. Sets `request.remote`, `request.scheme` and so `request.secure`.
     Raises `ValueError` for what is no network.
     """
-    names = set(trusted)
-    unix = "unix" in names
-    networks: list[Network] = [ipaddress.ip_network(name, strict=False) for name in names - {"unix"}]
+    given = list(trusted)
+    unix = "unix" in given
+    networks = [ipaddress.ip_network(network, strict=False) for network in given if network != "unix"]
 
     def is_trusted(address: str | None) -> bool:
         if not address:
@@ -171,7 +171,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         log.exception("%s %s failed", request.method, request.path)
         begun: web.StreamResponse | None = request.get(PREPARED)
         told = {"code": "internal", "message": INTERNAL, "temporary": True}
-        return begun or await _answer(request, 500, told, {}, None)
+        return begun if begun is not None else await _answer(request, 500, told, {}, None)
 
 
 async def _tell(request: web.Request, error: AppError) -> web.StreamResponse:

@@ -24,6 +24,8 @@ if count == 1 or count == tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], 
 return {count, redis.call('PTTL', KEYS[1])}
 """
 
+GIVE_BACK = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('DECR', KEYS[1]) end"
+
 
 class RateLimited(AppError):
     """Too often. `retry_after` are the seconds until it may be tried again."""
@@ -98,6 +100,11 @@ class Throttle:
         if tries.refused:
             raise RateLimited(tries.retry_after)
         return tries
+
+    async def give_back(self, redis: Redis, key: str) -> None:
+        """Take back one try that was counted: it was no bad one. Raises `Unavailable`."""
+        async with redis_answers():
+            await cast("Any", redis).eval(GIVE_BACK, 1, self._key(key))
 
     async def forget(self, redis: Redis, key: str) -> None:
         """Begin anew for this key. Raises `Unavailable`."""

@@ -1,0 +1,1 @@
+"""Who you are: names, passwords, sessions and tokens."""

@@ -1,0 +1,216 @@
+"""What may be done to an account, whoever asks: the only place that decides."""
+
+# ruff: noqa: S608 -- only names of our own columns are put into SQL
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import peewee
+
+from accounts import passwords
+from accounts.errors import BadCredentials, NameTaken, NoSuchUser
+from accounts.errors import Suspended as IsSuspended
+from accounts.events import SignedOut, SignedOutEverywhere, Suspended, encode, user_topic
+from accounts.models import User, user_columns, user_from
+from accounts.names import clean_name, fold, name_key
+from accounts.passwords import require_password
+from helpers.bus import Bus
+from helpers.database import Manager
+
+SYSTEM_ID = 0
+NAME_RESTS_DAYS = 30
+
+BY_ID = f"SELECT {user_columns()} FROM users WHERE id = %s"
+BY_NAME = f"SELECT {user_columns()} FROM users WHERE name_key = %s AND NOT is_guest"
+LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s::text, 41))"
+RESTS = "SELECT user_id FROM reserved_names WHERE name_key = %s AND until > now()"
+INSERT = f"""
+    INSERT INTO users (name, name_key, password_hash, is_admin, is_bot) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (name_key) WHERE NOT is_guest DO NOTHING RETURNING {user_columns()}
+"""
+SET_PASSWORD = f"""
+    UPDATE users SET password_hash = %s, session_epoch = session_epoch + 1 WHERE id = %s
+    RETURNING {user_columns()}
+"""
+RESERVE = """
+    INSERT INTO reserved_names (name_key, user_id, until) VALUES (%s, %s, now() + %s * interval '1 day')
+    ON CONFLICT (name_key) DO UPDATE SET user_id = excluded.user_id, until = excluded.until
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody about to register: a clean name, and the hash of a password (None: cannot sign in)."""
+
+    name: str
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """What a rename came to."""
+
+    user_id: int
+    was: str
+    name: str
+
+
+async def load_user(manager: Manager, user_id: int) -> User | None:
+    """The user of this number."""
+    return user_from(await manager.row(BY_ID, user_id))
+
+
+async def find_user(manager: Manager, name: str) -> User | None:
+    """The account of this name, however it is spelled; no guests."""
+    return user_from(await manager.row(BY_NAME, name_key(name)))
+
+
+async def list_users(manager: Manager, *, limit: int = 1000) -> list[User]:
+    """The accounts by name, bots included, guests and the house itself not."""
+    rows = await manager.rows(
+        f"SELECT {user_columns()} FROM users WHERE NOT is_guest AND id <> %s ORDER BY name_key LIMIT %s",
+        SYSTEM_ID,
+        limit,
+    )
+    return [user for user in map(user_from, rows) if user is not None]
+
+
+async def newcomer(name: str, password: str | None) -> Newcomer:
+    """Tidy the name and hash the password, before any transaction: hashing takes its time.
+
+    Raises `BadName`, `BadPassword`, `Busy`.
+    """
+    name = clean_name(name)
+    if password is None:
+        return Newcomer(name, None)
+    require_password(password, name=name)
+    return Newcomer(name, await passwords.PASSWORDS.hash(password))
+
+
+async def enrol(manager: Manager, comer: Newcomer, *, is_admin: bool = False, is_bot: bool = False) -> User:
+    """Make the account; inside an open transaction it is part of that. Raises `NameTaken`."""
+    key = fold(comer.name)
+    async with manager.transaction():
+        await manager.row(LOCK_NAME, key)
+        if await manager.row(RESTS, key) is not None:
+            raise NameTaken(comer.name)
+        row = await manager.row(INSERT, comer.name, key, comer.password_hash, is_admin, is_bot)
+        user = user_from(row)
+        if user is None:
+            raise NameTaken(comer.name)
+        return user
+
+
+async def register(
+    manager: Manager, name: str, password: str | None, *, is_admin: bool = False, is_bot: bool = False
+) -> User:
+    """Make an account, all in one. Raises `BadName`, `BadPassword`, `NameTaken`, `Busy`."""
+    return await enrol(manager, await newcomer(name, password), is_admin=is_admin, is_bot=is_bot)
+
+
+async def check_credentials(manager: Manager, name: str, password: str) -> User:
+    """The user who has this name and password. Raises `BadCredentials`, `Suspended`, `Busy`."""
+    user = await find_user(manager, name)
+    kept: str | None = user.password_hash if user is not None else None
+    if not await passwords.PASSWORDS.matches(kept, password) or user is None or kept is None:
+        raise BadCredentials
+    if user.is_suspended:
+        raise IsSuspended(user.suspended_until)
+    if passwords.PASSWORDS.is_outdated(kept):
+        fresh = await passwords.PASSWORDS.hash(password)
+        await manager.execute(
+            "UPDATE users SET password_hash = %s WHERE id = %s AND password_hash = %s", fresh, user.id, kept
+        )
+    return user
+
+
+async def change_password(manager: Manager, bus: Bus, user: User, old: str, new: str) -> User:
+    """Change one's own password; every session ends, and whoever asked signs in anew with the user returned.
+
+    Raises `BadCredentials`, `BadPassword`, `Busy`.
+    """
+    if not await passwords.PASSWORDS.matches(user.password_hash, old):
+        raise BadCredentials
+    return await set_password(manager, bus, user, new, field="new")
+
+
+async def set_password(manager: Manager, bus: Bus, user: User, new: str, *, field: str = "password") -> User:
+    """Give an account a new password; every session ends. Raises `BadPassword`, `NoSuchUser`, `Busy`."""
+    require_password(new, name=user.name, field=field)
+    changed = user_from(await manager.row(SET_PASSWORD, await passwords.PASSWORDS.hash(new), user.id))
+    if changed is None:
+        raise NoSuchUser(name=user.name)
+    bus.publish(user_topic(changed.id), encode(SignedOutEverywhere(changed.id)))
+    return changed
+
+
+async def rename(manager: Manager, user_id: int, wanted: str) -> Renaming:
+    """Give an account another name; the old one rests 30 days, and only its last bearer may take it back.
+
+    Part of the open transaction where there is one. Raises `BadName`, `NameTaken`, `NoSuchUser`.
+    """
+    name = clean_name(wanted)
+    key = fold(name)
+    try:
+        async with manager.transaction():
+            found = await manager.row("SELECT name, name_key FROM users WHERE id = %s FOR UPDATE", user_id)
+            if found is None:
+                raise NoSuchUser(name=user_id)
+            was, old_key = found
+            # Always in the same order, so that two who swap names do not wait for each other.
+            for each in sorted({key, old_key}):
+                await manager.row(LOCK_NAME, each)
+            rests = await manager.row(RESTS, key)
+            if rests is not None and rests[0] != user_id:
+                raise NameTaken(name)
+            await manager.execute(
+                "UPDATE users SET name = %s, name_key = %s WHERE id = %s", name, key, user_id
+            )
+            if key != old_key:
+                await manager.execute(RESERVE, old_key, user_id, NAME_RESTS_DAYS)
+                await manager.execute("DELETE FROM reserved_names WHERE name_key = %s", key)
+    except peewee.IntegrityError as error:
+        raise NameTaken(name) from error
+    return Renaming(user_id, was, name)
+
+
+async def suspend(manager: Manager, bus: Bus, user_id: int, until: datetime | None) -> None:
+    """Let an account rest until then, or end its rest with None. Its sessions end. Raises `NoSuchUser`."""
+    changed = await manager.row(
+        "UPDATE users SET suspended_until = %s, session_epoch = session_epoch + 1 WHERE id = %s RETURNING id",
+        until,
+        user_id,
+    )
+    if changed is None:
+        raise NoSuchUser(name=user_id)
+    if until is not None:
+        bus.publish(user_topic(user_id), encode(Suspended(user_id)))
+
+
+async def promote(manager: Manager, user_id: int, *, is_admin: bool = True) -> None:
+    """Make somebody an admin of the site, or no longer one. Raises `NoSuchUser`."""
+    changed = await manager.row(
+        "UPDATE users SET is_admin = %s WHERE id = %s RETURNING id", is_admin, user_id
+    )
+    if changed is None:
+        raise NoSuchUser(name=user_id)
+
+
+def sign_out(bus: Bus, user_id: int, session: str) -> None:
+    """Tell every process that this session ended; `session` is its ref."""
+    bus.publish(user_topic(user_id), encode(SignedOut(session)))
+
+
+async def sign_out_everywhere(manager: Manager, bus: Bus, user_id: int) -> User:
+    """End every session of this account, at once and in every process. Raises `NoSuchUser`."""
+    row = await manager.row(
+        f"UPDATE users SET session_epoch = session_epoch + 1 WHERE id = %s RETURNING {user_columns()}",
+        user_id,
+    )
+    user = user_from(row)
+    if user is None:
+        raise NoSuchUser(name=user_id)
+    bus.publish(user_topic(user_id), encode(SignedOutEverywhere(user_id)))
+    return user

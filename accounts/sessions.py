@@ -1,0 +1,69 @@
+"""Whose session a request carries, and how one begins and ends."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp_session import get_session, new_session
+
+from accounts import actions
+from accounts.models import User
+from accounts.storage import COOKIE, ID, end_session, end_sessions, ref_of
+from accounts.storage import USER as USER_ID
+from helpers.web import BUS, FLASHES, MANAGER, REDIS
+
+EPOCH = "epoch"
+
+
+async def sign_in(request: web.Request, user: User) -> None:
+    """Begin a session for this user under a fresh key; the one the request came with ends.
+
+    Raises `Unavailable`.
+    """
+    before = await get_session(request)
+    session = await new_session(request)
+    if FLASHES in before:
+        session[FLASHES] = before[FLASHES]
+    session[USER_ID] = user.id
+    session[EPOCH] = user.session_epoch
+
+
+async def sign_out(request: web.Request, user: User | None) -> None:
+    """End this session now, here and in every open socket. Raises `Unavailable`."""
+    ref = session_ref(request)
+    # What comes next, a flash perhaps, belongs to a session of its own.
+    await new_session(request)
+    if ref is None:
+        return
+    await end_session(request.config_dict[REDIS], ref)
+    if user is not None:
+        actions.sign_out(request.config_dict[BUS], user.id, ref)
+
+
+async def sign_out_everywhere(request: web.Request, user: User) -> None:
+    """End every session of this user, this one included. Raises `Unavailable`, `NoSuchUser`."""
+    await actions.sign_out_everywhere(request.config_dict[MANAGER], request.config_dict[BUS], user.id)
+    await end_sessions(request.config_dict[REDIS], user.id)
+    await new_session(request)
+
+
+def session_ref(request: web.Request) -> str | None:
+    """The name of the session a request came with, to compare with `SignedOut.session`; never its id."""
+    cookie = request.cookies.get(COOKIE)
+    return ref_of(cookie) if cookie and ID.fullmatch(cookie) else None
+
+
+async def user_of_session(request: web.Request) -> User | None:
+    """Whose session this is; nobody's when the user is gone, rests, or ended all sessions since.
+
+    One question to Redis and one to the database, and neither without a cookie. Raises `Unavailable`.
+    """
+    if session_ref(request) is None:
+        return None
+    session = await get_session(request)
+    user_id, epoch = session.get(USER_ID), session.get(EPOCH)
+    if type(user_id) is not int or type(epoch) is not int:
+        return None
+    user = await actions.load_user(request.config_dict[MANAGER], user_id)
+    if user is None or user.session_epoch != epoch or user.is_suspended:
+        return None
+    return user

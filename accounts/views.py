@@ -1,0 +1,198 @@
+"""The doors of the house as pages: register, sign in, sign out, and one's own account."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiohttp import web
+
+from accounts import actions, doors, sessions
+from accounts.csrf import csrf_token
+from accounts.errors import BadCredentials, RegistrationClosed
+from accounts.forms import Form, empty_form, read_form
+from accounts.keys import SITE_CARD, USER
+from accounts.middlewares import anonymous_required, login_required, user_of
+from accounts.models import User
+from accounts.site import NAMELESS, read_site
+from helpers.errors import AppError
+from helpers.outages import Unavailable
+from helpers.web import BUS, MANAGER, REDIS, flash, local_path, redirect, render_page, take_flashes
+
+THEMES = ("auto", "light", "dark")
+THEME_COOKIE = "aiochat_theme"
+THEME_SECONDS = 400 * 86400
+INVITATION = re.compile(r"(?:^|/join/)([A-Za-z0-9_-]{16,128})/?(?:[?#].*)?$")
+
+
+async def page_context(request: web.Request) -> dict[str, Any]:
+    """What every page shows: `user`, `site`, `theme`, `csrf`, `flashes`. For `PAGE_CONTEXTS`.
+
+    A page about an outage is still a page: what cannot be known is left out.
+    """
+    theme = request.cookies.get(THEME_COOKIE)
+    card = request.config_dict.get(SITE_CARD)
+    context: dict[str, Any] = {
+        "user": request.get(USER),
+        "site": NAMELESS if card is None else await card.site(),
+        "theme": theme if theme in THEMES else "auto",
+        "csrf": "",
+        "flashes": [],
+    }
+    if USER in request:
+        try:
+            context["flashes"] = await take_flashes(request)
+            context["csrf"] = await csrf_token(request)
+        except Unavailable:
+            context["flashes"] = []
+    return context
+
+
+@anonymous_required
+async def login_page(request: web.Request) -> web.StreamResponse:
+    """GET /login"""
+    return await _login(request, empty_form(next=local_path(request.query.get("next")) or ""))
+
+
+@anonymous_required
+async def login(request: web.Request) -> web.StreamResponse:
+    """POST /login"""
+    form = await read_form(request, "name", "password", "next")
+    try:
+        user = await check_sign_in(request, form["name"], form["password"])
+    except AppError as error:
+        form.refuse(error, beside="password")
+        return await _login(request, form)
+    await sessions.sign_in(request, user)
+    return redirect(form["next"])
+
+
+async def _login(request: web.Request, form: Form) -> web.StreamResponse:
+    return await _door(request, "accounts/login.html", form)
+
+
+async def check_sign_in(request: web.Request, name: str, password: str) -> User:
+    """Whose name and password these are, every try counted.
+
+    Raises `BadCredentials` with the tries left, `Suspended`, `RateLimited`, `Busy`, `Unavailable`.
+    """
+    redis = request.config_dict[REDIS]
+    tries = await doors.count_sign_in(redis, name, request.remote)
+    try:
+        user = await actions.check_credentials(request.config_dict[MANAGER], name, password)
+    except BadCredentials:
+        raise BadCredentials(tries.left, doors.PAUSE) from None
+    await doors.forgive_sign_in(redis, name, request.remote)
+    return user
+
+
+@anonymous_required
+async def register_page(request: web.Request) -> web.StreamResponse:
+    """GET /register"""
+    return await _register(request, empty_form(next=local_path(request.query.get("next")) or ""))
+
+
+@anonymous_required
+async def register(request: web.Request) -> web.StreamResponse:
+    """POST /register: an account where registration is open, the way to an invitation where it is not."""
+    manager = request.config_dict[MANAGER]
+    site = await read_site(manager)
+    form = await read_form(request, "name", "password", "next", "link")
+    if site.registration == "invite" and form["link"]:
+        return await _invited(request, form)
+    if site.registration != "open" or not site.is_set_up:
+        raise RegistrationClosed
+    try:
+        comer = await actions.newcomer(form["name"], form["password"])
+        await doors.count_sign_up(request.config_dict[REDIS], request.remote)
+        user = await actions.enrol(manager, comer)
+    except AppError as error:
+        form.refuse(error, beside="name")
+        return await _register(request, form)
+    await sessions.sign_in(request, user)
+    return redirect(form["next"])
+
+
+async def _invited(request: web.Request, form: Form) -> web.StreamResponse:
+    invitation = INVITATION.search(form["link"].strip())
+    if invitation is not None:
+        return redirect(f"/join/{invitation[1]}")
+    form.errors["link"] = "That is not a link to this chat. It has /join/ in it and a long code."
+    form.status = 400
+    return await _register(request, form)
+
+
+async def _register(request: web.Request, form: Form) -> web.StreamResponse:
+    site = await read_site(request.config_dict[MANAGER])
+    return await _door(request, "accounts/register.html", form, registration=site.registration)
+
+
+async def logout_page(request: web.Request) -> web.StreamResponse:
+    """GET /logout: signs nobody out, for any page could lead here; asks."""
+    if request.get(USER) is None:
+        return redirect("/login")
+    return await render_page(request, "accounts/logout.html")
+
+
+async def logout(request: web.Request) -> web.StreamResponse:
+    """POST /logout"""
+    await sessions.sign_out(request, request.get(USER))
+    await flash(request, "You are signed out.", "good")
+    return redirect("/login")
+
+
+@login_required
+async def profile(request: web.Request) -> web.StreamResponse:
+    """GET /me"""
+    return await _door(request, "accounts/profile.html", empty_form())
+
+
+@login_required
+async def change_password(request: web.Request) -> web.StreamResponse:
+    """POST /me/password: every other session ends, this one goes on under a fresh key."""
+    user = user_of(request)
+    redis, manager, bus = (request.config_dict[key] for key in (REDIS, MANAGER, BUS))
+    form = await read_form(request, "old", "new")
+    try:
+        tries = await doors.count_sign_in(redis, user.name, request.remote)
+        try:
+            changed = await actions.change_password(manager, bus, user, form["old"], form["new"])
+        except BadCredentials:
+            form.errors["old"] = (
+                f"This is not your password.{BadCredentials(tries.left, doors.PAUSE).facts['warning']}"
+            )
+            form.status = 403
+            return await _door(request, "accounts/profile.html", form)
+        await doors.forgive_sign_in(redis, user.name, request.remote)
+    except AppError as error:
+        form.refuse(error, beside="old")
+        return await _door(request, "accounts/profile.html", form)
+    await sessions.sign_in(request, changed)
+    await flash(request, "Your password is changed. Everywhere else you are signed out.", "good")
+    return redirect("/me")
+
+
+@login_required
+async def sign_out_everywhere(request: web.Request) -> web.StreamResponse:
+    """POST /me/sign-out-everywhere"""
+    await sessions.sign_out_everywhere(request, user_of(request))
+    await flash(request, "You are signed out, here and everywhere else.", "good")
+    return redirect("/login")
+
+
+async def set_theme(request: web.Request) -> web.StreamResponse:
+    """POST /theme: light, dark, or as the system says."""
+    form = await read_form(request, "theme", "next")
+    answer = redirect(form["next"])
+    if form["theme"] in THEMES:
+        # No secret, and the page's own script sets it too: so it is not HttpOnly.
+        answer.set_cookie(THEME_COOKIE, form["theme"], max_age=THEME_SECONDS, samesite="Lax", path="/")
+    return answer
+
+
+async def _door(request: web.Request, template: str, form: Form, **more: Any) -> web.StreamResponse:
+    page = await render_page(
+        request, template, {"form": form, "errors": form.errors, **more}, status=form.status
+    )
+    page.headers.update(form.headers)
+    return page
