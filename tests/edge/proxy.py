@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Self
@@ -42,9 +42,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(happened: object, seconds: float = 10.0, every: float = 0.02) -> None:
+def until(happened: Callable[[], object], seconds: float = 10.0, every: float = 0.02) -> None:
     """Wait for `happened()` to be true. Raises TimeoutError after `seconds`."""
-    assert callable(happened)
     end = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > end:
