@@ -107,7 +107,7 @@ def end_with_parent() -> None:
 def stop(
     child: subprocess.Popen[bytes], politely: signal.Signals, within: float, hard: signal.Signals
 ) -> int:
-    """End a child: politely, and if that has not helped `within` seconds, the hard way. Gives the exit code."""
+    """End a child: politely, and if that has not helped `within` seconds, the hard way. Gives its code."""
     if child.poll() is None:
         child.send_signal(politely)
         try:

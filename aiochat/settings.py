@@ -88,7 +88,7 @@ class Settings:
     allowed_origins: tuple[str, ...] = _setting(
         (), values.origins, "Foreign sites whose pages may open /chat sockets."
     )
-    trusted_proxies: tuple[values.Network, ...] = _setting(
+    trusted_proxies: tuple[str, ...] = _setting(
         (), values.networks, "Proxies whose X-Forwarded-For and -Proto are believed."
     )
     workers: int = _setting(1, values.whole(1, 64), "How many processes serve.")

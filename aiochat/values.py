@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 ON = frozenset({"on", "true", "yes", "1"})
 OFF = frozenset({"off", "false", "no", "0"})
 LEAST_SECRET = 32
@@ -100,12 +98,15 @@ def origins(value: str) -> tuple[str, ...]:
         raise Refused('addresses such as "https://example.org", separated by commas') from None
 
 
-def networks(value: str) -> tuple[Network, ...]:
-    """Machines and networks, by their numbers."""
+def networks(value: str) -> tuple[str, ...]:
+    """Machines and networks by their numbers, and `unix` for whoever comes by a unix socket."""
     try:
-        return tuple(ipaddress.ip_network(each, strict=False) for each in _listed(value))
+        return tuple(
+            each if each == "unix" else str(ipaddress.ip_network(each, strict=False))
+            for each in _listed(value)
+        )
     except ValueError:
-        raise Refused('addresses such as "127.0.0.1, 10.0.0.0/8", separated by commas') from None
+        raise Refused('addresses such as "127.0.0.1, 10.0.0.0/8, unix", separated by commas') from None
 
 
 def secret(value: str) -> str:

@@ -1,0 +1,57 @@
+"""What opens when the site starts and closes when it stops, in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from accounts.keys import SITE_CARD
+from accounts.site import SiteCard
+from aiochat.settings import Settings
+from helpers.bus import RedisBus
+from helpers.database import Manager
+from helpers.web import BUS, MANAGER, REDIS
+
+SETTINGS = web.AppKey("settings", Settings)
+REDIS_CONNECTIONS = 50
+WAIT_FOR_REDIS = 2.0
+
+
+async def database(app: web.Application) -> AsyncIterator[None]:
+    """The door to PostgreSQL."""
+    url = app[SETTINGS].database_url
+    assert url is not None, "servers of our own are started before the site"
+    async with Manager(url, max_size=app[SETTINGS].pool_size) as manager:
+        app[MANAGER] = manager
+        app[SITE_CARD] = SiteCard(manager)
+        yield
+
+
+async def redis(app: web.Application) -> AsyncIterator[None]:
+    """The line to Redis, and the bus on it."""
+    url = app[SETTINGS].redis_url
+    assert url is not None, "servers of our own are started before the site"
+    async with connect_redis(url) as client:
+        app[REDIS] = client
+        app[BUS] = bus = RedisBus(client)
+        await bus.open()
+        try:
+            yield
+        finally:
+            await bus.close()
+
+
+def connect_redis(url: str) -> Redis:
+    """A client that connects at first use, waits for a free line, and soon says so when Redis is away."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=REDIS_CONNECTIONS,
+        timeout=WAIT_FOR_REDIS,
+        socket_connect_timeout=WAIT_FOR_REDIS,
+        retry=Retry(ExponentialBackoff(cap=0.1), 1),
+    )
+    return Redis.from_pool(pool)

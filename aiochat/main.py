@@ -1,0 +1,62 @@
+"""The site as one value: what each request passes, what opens and closes, who answers where."""
+
+from __future__ import annotations
+
+import aiohttp_jinja2
+import aiohttp_session
+import jinja2
+from aiohttp import web
+
+from accounts.csrf import csrf_middleware
+from accounts.keys import SECRET
+from accounts.middlewares import user_middleware
+from accounts.storage import RedisSessions
+from aiochat import contexts
+from aiochat.assets import Assets
+from aiochat.headers import guarding
+from aiochat.routes import add_routes
+from aiochat.settings import STATIC, TEMPLATES, Settings
+from helpers.middlewares import (
+    ALLOWED_ORIGINS,
+    OWN_ORIGINS,
+    error_middleware,
+    origin_middleware,
+    proxy_middleware,
+    remember_prepared,
+)
+
+A_DAY = 86400
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The whole site, not yet opened. `settings` name the database, Redis and a secret key."""
+    assert settings.secret_key is not None, "a secret is made before the site is"
+    sessions = RedisSessions(seconds=settings.session_days * A_DAY, secure=settings.is_secure)
+    app = web.Application(
+        middlewares=[
+            proxy_middleware(settings.trusted_proxies),
+            # Twice: around the session, whose keeping may fail, and in it, for an error page changes it too.
+            error_middleware,
+            aiohttp_session.session_middleware(sessions),
+            error_middleware,
+            origin_middleware,
+            user_middleware,
+            csrf_middleware,
+        ]
+    )
+    app[contexts.SETTINGS] = settings
+    app[SECRET] = settings.secret_key.encode()
+    app[OWN_ORIGINS] = frozenset({settings.public_url} if settings.public_url else ())
+    app[ALLOWED_ORIGINS] = frozenset(settings.allowed_origins)
+
+    assets = Assets(STATIC)
+    environment = aiohttp_jinja2.setup(
+        app, loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["static"] = assets.url
+
+    app.cleanup_ctx.extend([contexts.database, contexts.redis])
+    app.on_response_prepare.append(remember_prepared)
+    app.on_response_prepare.append(guarding(is_secure=settings.is_secure))
+    add_routes(app, assets)
+    return app
