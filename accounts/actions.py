@@ -10,7 +10,7 @@ from datetime import datetime
 import peewee
 
 from accounts import passwords
-from accounts.errors import BadCredentials, NameTaken, NoSuchUser
+from accounts.errors import BadCredentials, NameTaken, NoSuchUser, WrongPassword
 from accounts.errors import Suspended as IsSuspended
 from accounts.events import SignedOut, SignedOutEverywhere, Suspended, encode, user_topic
 from accounts.models import User, user_columns, user_from
@@ -129,10 +129,10 @@ async def check_credentials(manager: Manager, name: str, password: str) -> User:
 async def change_password(manager: Manager, bus: Bus, user: User, old: str, new: str) -> User:
     """Change one's own password; every session ends, and whoever asked signs in anew with the user returned.
 
-    Raises `BadCredentials`, `BadPassword`, `Busy`.
+    Raises `WrongPassword`, `BadPassword`, `Busy`.
     """
     if not await passwords.PASSWORDS.matches(user.password_hash, old):
-        raise BadCredentials
+        raise WrongPassword
     return await set_password(manager, bus, user, new, field="new")
 
 

@@ -56,6 +56,17 @@ class BadCredentials(AppError):
         super().__init__(warning=_warning(left, pause), field="password")
 
 
+class WrongPassword(AppError):
+    """Somebody signed in, perhaps at another machine, does not know the present password."""
+
+    code = "bad_credentials"
+    message = "This is not your present password.{warning}"
+    status = 403
+
+    def __init__(self, left: int | None = None, pause: float = 0) -> None:
+        super().__init__(warning=_warning(left, pause), field="old")
+
+
 class Suspended(AppError):
     """The account rests."""
 

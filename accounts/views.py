@@ -9,7 +9,7 @@ from aiohttp import web
 
 from accounts import actions, doors, sessions
 from accounts.csrf import csrf_token
-from accounts.errors import BadCredentials, RegistrationClosed
+from accounts.errors import BadCredentials, RegistrationClosed, WrongPassword
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import SITE_CARD, USER
 from accounts.middlewares import anonymous_required, login_required, user_of
@@ -64,7 +64,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         form.refuse(error, beside="password")
         return await _login(request, form)
     await sessions.sign_in(request, user)
-    return redirect(form["next"])
+    raise redirect(form["next"])
 
 
 async def _login(request: web.Request, form: Form) -> web.StreamResponse:
@@ -110,13 +110,13 @@ async def register(request: web.Request) -> web.StreamResponse:
         form.refuse(error, beside="name")
         return await _register(request, form)
     await sessions.sign_in(request, user)
-    return redirect(form["next"])
+    raise redirect(form["next"])
 
 
 async def _invited(request: web.Request, form: Form) -> web.StreamResponse:
     invitation = INVITATION.search(form["link"].strip())
     if invitation is not None:
-        return redirect(f"/join/{invitation[1]}")
+        raise redirect(f"/join/{invitation[1]}")
     form.errors["link"] = "That is not a link to this chat. It has /join/ in it and a long code."
     form.status = 400
     return await _register(request, form)
@@ -130,7 +130,7 @@ async def _register(request: web.Request, form: Form) -> web.StreamResponse:
 async def logout_page(request: web.Request) -> web.StreamResponse:
     """GET /logout: signs nobody out, for any page could lead here; asks."""
     if request.get(USER) is None:
-        return redirect("/login")
+        raise redirect("/login")
     return await render_page(request, "accounts/logout.html")
 
 
@@ -138,7 +138,7 @@ async def logout(request: web.Request) -> web.StreamResponse:
     """POST /logout"""
     await sessions.sign_out(request, request.get(USER))
     await flash(request, "You are signed out.", "good")
-    return redirect("/login")
+    raise redirect("/login")
 
 
 @login_required
@@ -151,25 +151,26 @@ async def profile(request: web.Request) -> web.StreamResponse:
 async def change_password(request: web.Request) -> web.StreamResponse:
     """POST /me/password: every other session ends, this one goes on under a fresh key."""
     user = user_of(request)
-    redis, manager, bus = (request.config_dict[key] for key in (REDIS, MANAGER, BUS))
     form = await read_form(request, "old", "new")
     try:
-        tries = await doors.count_sign_in(redis, user.name, request.remote)
-        try:
-            changed = await actions.change_password(manager, bus, user, form["old"], form["new"])
-        except BadCredentials:
-            form.errors["old"] = (
-                f"This is not your password.{BadCredentials(tries.left, doors.PAUSE).facts['warning']}"
-            )
-            form.status = 403
-            return await _door(request, "accounts/profile.html", form)
-        await doors.forgive_sign_in(redis, user.name, request.remote)
+        changed = await _change_password(request, user, form["old"], form["new"])
     except AppError as error:
         form.refuse(error, beside="old")
         return await _door(request, "accounts/profile.html", form)
     await sessions.sign_in(request, changed)
     await flash(request, "Your password is changed. Everywhere else you are signed out.", "good")
-    return redirect("/me")
+    raise redirect("/me")
+
+
+async def _change_password(request: web.Request, user: User, old: str, new: str) -> User:
+    app = request.config_dict
+    tries = await doors.count_sign_in(app[REDIS], user.name, request.remote)
+    try:
+        changed = await actions.change_password(app[MANAGER], app[BUS], user, old, new)
+    except WrongPassword:
+        raise WrongPassword(tries.left, doors.PAUSE) from None
+    await doors.forgive_sign_in(app[REDIS], user.name, request.remote)
+    return changed
 
 
 @login_required
@@ -177,17 +178,17 @@ async def sign_out_everywhere(request: web.Request) -> web.StreamResponse:
     """POST /me/sign-out-everywhere"""
     await sessions.sign_out_everywhere(request, user_of(request))
     await flash(request, "You are signed out, here and everywhere else.", "good")
-    return redirect("/login")
+    raise redirect("/login")
 
 
 async def set_theme(request: web.Request) -> web.StreamResponse:
     """POST /theme: light, dark, or as the system says."""
     form = await read_form(request, "theme", "next")
-    answer = redirect(form["next"])
+    there = redirect(form["next"])
     if form["theme"] in THEMES:
         # No secret, and the page's own script sets it too: so it is not HttpOnly.
-        answer.set_cookie(THEME_COOKIE, form["theme"], max_age=THEME_SECONDS, samesite="Lax", path="/")
-    return answer
+        there.set_cookie(THEME_COOKIE, form["theme"], max_age=THEME_SECONDS, samesite="Lax", path="/")
+    raise there
 
 
 async def _door(request: web.Request, template: str, form: Form, **more: Any) -> web.StreamResponse:

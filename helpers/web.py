@@ -155,7 +155,7 @@ def local_path(wanted: str | None) -> str | None:
 
 
 def redirect(path: str) -> web.HTTPSeeOther:
-    """Go to `path` on this site by GET; raise it or return it. What is no local path leads to `/`."""
+    """To raise: go to `path` on this site by GET. What is no local path leads to `/`."""
     return web.HTTPSeeOther(local_path(path) or "/")
 
 
