@@ -1,0 +1,103 @@
+// The order of the page over the order of the log: groups of one speaker, days, and comings and goings in one line.
+
+import { clone } from "./dom.js"
+import { PRESENCE, presenceGist } from "./events.js"
+import { clock, dayKey, dayWords } from "./time.js"
+
+const TOGETHER = 5 * 60_000
+
+/** Arrange the lines of a log from one of them on; all of them without one. */
+export function arrange(spine, from = spine.firstElementChild) {
+  let line = startOf(from)
+  while (line) {
+    const next = line.nextElementSibling
+    if (line.matches(".day, .fold")) line.remove()
+    line = next
+  }
+  line = from && from.isConnected ? startOf(from) : spine.firstElementChild
+  while (line) {
+    if (line.dataset.at) place(line)
+    line = line.nextElementSibling
+  }
+  fold(from && from.isConnected ? startOf(from) : spine.firstElementChild)
+}
+
+/** Where a line begins to matter: a run of comings and goings is one sentence, so its first. */
+function startOf(line) {
+  while (line?.previousElementSibling?.matches(".day, .fold") || (isPresence(line) && isPresence(line.previousElementSibling))) {
+    line = line.previousElementSibling
+  }
+  return line
+}
+
+function isPresence(line) {
+  return Boolean(line && PRESENCE.has(line.dataset.kind))
+}
+
+function place(line) {
+  const before = timed(line)
+  const day = dayKey(line.dataset.at)
+  const turned = before ? dayKey(before.dataset.at) !== day : day !== dayKey(Date.now())
+  if (turned && !line.previousElementSibling?.matches(".day")) {
+    const heading = clone("day-template")
+    heading.querySelector("h2").textContent = dayWords(line.dataset.at)
+    const fresh = line.previousElementSibling
+    if (fresh?.matches(".fresh")) fresh.before(heading)
+    else line.before(heading)
+  }
+  if (line.matches(".message")) line.classList.toggle("first", !follows(line))
+}
+
+/** The last line before this one that has a time. */
+function timed(line) {
+  let before = line.previousElementSibling
+  while (before && !before.dataset.at) before = before.previousElementSibling
+  return before
+}
+
+function follows(line) {
+  const before = line.previousElementSibling
+  return Boolean(
+    before?.matches(".message:not(.action)") &&
+      !line.matches(".action") &&
+      !line.querySelector(".quote") &&
+      before.dataset.by === line.dataset.by &&
+      before.dataset.name === line.dataset.name &&
+      new Date(line.dataset.at) - new Date(before.dataset.at) < TOGETHER,
+  )
+}
+
+function fold(line) {
+  let run = []
+  const close = () => {
+    if (run.length > 1) gather(run)
+    else if (run.length) run[0].hidden = false
+    run = []
+  }
+  for (; line; line = line.nextElementSibling) {
+    if (isPresence(line)) run.push(line)
+    else close()
+  }
+  close()
+}
+
+function gather(run) {
+  const opened = run[0].dataset.opened === "1"
+  const summary = clone("fold-template")
+  const button = summary.querySelector("button")
+  const time = summary.querySelector("time")
+  summary.querySelector(".gist").textContent = presenceGist(run)
+  time.dateTime = run.at(-1).dataset.at
+  time.textContent = clock(run.at(-1).dataset.at)
+  const open = (yes) => {
+    button.setAttribute("aria-expanded", String(yes))
+    button.textContent = yes ? "Hide" : "Show"
+    for (const line of run) {
+      line.hidden = !yes
+      line.dataset.opened = yes ? "1" : ""
+    }
+  }
+  button.addEventListener("click", () => open(button.getAttribute("aria-expanded") !== "true"))
+  open(opened)
+  run[0].before(summary)
+}

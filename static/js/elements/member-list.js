@@ -1,0 +1,144 @@
+// Who is here, by role; then who is not. Choosing somebody writes their name.
+
+import { element } from "../dom.js"
+import { ink, rank } from "../message.js"
+
+const GROUPS = [
+  ["admin", "Site admins", "Site admin"],
+  ["owner", "Owners", "Owner"],
+  ["moderator", "Moderators", "Moderators"],
+  ["member", "Members", "Members"],
+  ["guest", "Guests", "Guests"],
+]
+
+export class MemberList extends HTMLElement {
+  #people = new Map()
+  #count = 0
+  #you = 0
+  #drawn = false
+
+  connectedCallback() {
+    this.addEventListener("click", this.#click)
+    if (this.#drawn) return
+    this.#drawn = true
+    this.#you = Number(this.dataset.you)
+    this.#count = Number(this.dataset.count)
+    for (const { dataset } of this.querySelectorAll("li")) {
+      const { id, name, role } = dataset
+      this.#people.set(Number(id), { id: Number(id), name, role, guest: "guest" in dataset, here: "here" in dataset })
+    }
+    this.#draw()
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener("click", this.#click)
+  }
+
+  get people() {
+    return [...this.#people.values()]
+  }
+
+  get count() {
+    return this.#count
+  }
+
+  roleOf(id) {
+    return this.#people.get(id)?.role ?? ""
+  }
+
+  /** Everybody, as hello tells it. Those it does not name are away, where it could name them all. */
+  meet({ count, people }) {
+    this.#count = count
+    if (people.length === count) for (const person of this.#people.values()) person.here = false
+    for (const person of people) this.#know(person, { here: true })
+    this.#draw()
+  }
+
+  came(person) {
+    const known = this.#people.get(person.id)
+    if (!known?.here) this.#count += 1
+    this.#know(person, { here: true })
+    this.#draw()
+  }
+
+  went(person) {
+    const known = this.#people.get(person.id)
+    if (known?.here) this.#count -= 1
+    if (known) known.here = false
+    this.#draw()
+  }
+
+  /** By difference, for rooms that do not record comings and goings. */
+  differ({ joined, left, count }) {
+    for (const person of joined) this.#know(person, { here: true })
+    for (const person of left) this.#know(person, { here: false })
+    this.#count = count
+    this.#draw()
+  }
+
+  /** Another role or another name. */
+  change(person, facts) {
+    this.#know(person, facts)
+    this.#draw()
+  }
+
+  #know(person, facts) {
+    const known = this.#people.get(person.id) ?? { id: person.id, role: person.guest ? "guest" : "member", guest: Boolean(person.guest), here: false }
+    this.#people.set(person.id, { ...known, name: person.name, ...(person.role ? { role: person.role } : {}), ...facts })
+  }
+
+  #draw() {
+    const focused = this.contains(document.activeElement) ? document.activeElement.closest("li")?.dataset.id : null
+    const here = this.people.filter((person) => person.here).sort(byName)
+    const groups = GROUPS.map(([role, many, one]) => {
+      const group = here.filter((person) => person.role === role)
+      return this.#group(`p-${role}`, group.length === 1 ? one : many, group)
+    })
+    const away = this.people.filter((person) => !person.here).sort(byName)
+    const more = this.#count - here.length
+    const rest = more > 0 ? [element("p", "more", `and ${more} more`)] : []
+    this.replaceChildren(...groups.flat(), ...rest, ...this.#group("p-off", "Not here", away))
+    if (focused) this.querySelector(`li[data-id="${focused}"] button`)?.focus()
+    this.dispatchEvent(new CustomEvent("people:changed", { bubbles: true, detail: { count: this.#count } }))
+  }
+
+  #group(id, heading, people) {
+    if (!people.length) return []
+    const title = element("h3", "", heading)
+    title.id = id
+    const list = element("ul")
+    list.setAttribute("aria-labelledby", id)
+    list.append(...people.map((person) => this.#line(person)))
+    return [title, list]
+  }
+
+  #line(person) {
+    const line = element("li", person.here ? "" : "away")
+    line.dataset.id = person.id
+    const button = element("button", "person")
+    button.type = "button"
+    const dot = element("span", person.here ? "here-dot" : "here-dot off")
+    dot.setAttribute("aria-hidden", "true")
+    const name = element("span", "name", person.name)
+    name.dataset.ink = ink(person.id, this.#you)
+    button.append(dot, name)
+    const mark = rank(person.role)
+    if (mark) button.append(mark)
+    const note = person.id === this.#you ? "you" : person.guest ? "guest" : ""
+    if (note) button.append(element("span", "note", note))
+    line.append(button)
+    return line
+  }
+
+  #click = (event) => {
+    const line = event.target.closest("li")
+    const person = line && this.#people.get(Number(line.dataset.id))
+    if (person) this.dispatchEvent(new CustomEvent("person:chosen", { bubbles: true, detail: person }))
+  }
+}
+
+function byName(one, other) {
+  return one.name.localeCompare(other.name)
+}
+
+customElements.define("member-list", MemberList)

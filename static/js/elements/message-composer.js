@@ -1,0 +1,187 @@
+// Your next line. Nothing empties it but its own success.
+
+import { composing, counted, element } from "../dom.js"
+
+export class MessageComposer extends HTMLElement {
+  #mode = null // {kind: "reply" | "edit", seq, kept}
+  #typed = 0
+
+  connectedCallback() {
+    this.addEventListener("submit", this.#submit)
+    this.addEventListener("keydown", this.#keydown)
+    this.addEventListener("input", this.#input)
+    this.querySelector(".bound").addEventListener("click", this.#bound)
+    this.grow()
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener("submit", this.#submit)
+    this.removeEventListener("keydown", this.#keydown)
+    this.removeEventListener("input", this.#input)
+  }
+
+  get field() {
+    return this.querySelector("textarea")
+  }
+
+  get text() {
+    return this.field.value
+  }
+
+  /** Put words in, the caret behind them. */
+  set text(text) {
+    this.field.value = text
+    this.field.setSelectionRange(text.length, text.length)
+    this.grow()
+  }
+
+  get menu() {
+    return this.querySelector("command-menu")
+  }
+
+  focus() {
+    this.field.focus()
+  }
+
+  /** Whether what stands there is a command, and so no words. */
+  get isCommand() {
+    return /^\/[^/]/.test(this.text) || this.text === "/"
+  }
+
+  /** The text to keep for the next visit: never half an edit. */
+  get draft() {
+    return this.#mode?.kind === "edit" ? this.#mode.kept : this.text
+  }
+
+  /** Give words back: they take the place if it is free. Says whether they did. */
+  giveBack(text) {
+    if (this.text.trim() || this.#mode) return false
+    this.text = text
+    this.#tell("composer:changed", { text })
+    return true
+  }
+
+  insert(text) {
+    const { selectionStart: start, selectionEnd: end } = this.field
+    const before = this.text.slice(0, start)
+    const gap = before && !/\s$/.test(before) ? " " : ""
+    this.field.setRangeText(gap + text, start, end, "end")
+    this.field.focus()
+    this.#changed()
+  }
+
+  reply(seq, name, gist) {
+    this.#leave()
+    this.#mode = { kind: "reply", seq }
+    this.#say(`Reply to ${name}: ${gist}`)
+    this.focus()
+  }
+
+  edit(seq, text) {
+    this.#leave()
+    this.#mode = { kind: "edit", seq, kept: this.text, was: text }
+    this.text = text
+    this.#say("Your message, to be changed.")
+    this.focus()
+  }
+
+  grow() {
+    const { field } = this
+    field.classList.toggle("as-command", this.isCommand)
+    if (CSS.supports("field-sizing", "content")) return
+    field.style.blockSize = "auto"
+    field.style.blockSize = `${field.scrollHeight}px`
+  }
+
+  #submit = (event) => {
+    event.preventDefault()
+    const text = this.text.trim()
+    const over = this.#over(text)
+    if (!text || over) return this.focus()
+    const mode = this.#mode
+    if (mode?.kind === "edit") {
+      if (text !== mode.was) this.#tell("composer:edit", { target: mode.seq, text })
+      return this.#leave()
+    }
+    this.#mode = null
+    this.#say("")
+    this.text = ""
+    this.menu.close()
+    this.#tell("composer:say", { text, ...(mode ? { reply_to: mode.seq } : {}) })
+    return this.#tell("composer:changed", { text: "" })
+  }
+
+  #keydown = (event) => {
+    if (event.target !== this.field || composing(event) || event.defaultPrevented) return
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault()
+      this.querySelector("form").requestSubmit()
+    } else if (event.key === "ArrowUp" && !this.text && !this.#mode) {
+      event.preventDefault()
+      this.#tell("composer:editlast")
+    } else if (event.key === "Escape" && this.#mode) {
+      event.preventDefault()
+      this.#leave()
+    }
+  }
+
+  #input = () => this.#changed()
+
+  #changed() {
+    this.grow()
+    const over = this.#over(this.text)
+    if (over || this.querySelector(".bound.over")) this.#count(over)
+    this.#tell("composer:changed", { text: this.draft })
+    if (this.text && !this.isCommand && !this.#mode && Date.now() - this.#typed >= 3_000) {
+      this.#typed = Date.now()
+      this.#tell("composer:typing")
+    }
+  }
+
+  /** By how many characters a text is too long; 0 where it fits. */
+  #over(text) {
+    return Math.max(0, [...text].length - Number(this.dataset.limit))
+  }
+
+  #count(over) {
+    const bound = this.querySelector(".bound")
+    if (over) {
+      const limit = Number(this.dataset.limit)
+      this.#say(`${counted(limit + over)} of at most ${counted(limit)} characters. Nothing is sent until it fits.`, false)
+    } else this.#say("")
+    bound.classList.toggle("over", over > 0)
+  }
+
+  /** Leave a reply or an edit; what was written before an edit comes back. */
+  #leave() {
+    const mode = this.#mode
+    this.#mode = null
+    this.#say("")
+    if (mode?.kind === "edit") this.text = mode.kept
+    this.#tell("composer:changed", { text: this.text })
+  }
+
+  #say(words, leave = true) {
+    const bound = this.querySelector(".bound")
+    bound.hidden = !words
+    bound.classList.remove("over")
+    bound.replaceChildren(element("span", "", words))
+    if (words && leave) {
+      const button = element("button", "text-button", "Leave it")
+      button.type = "button"
+      bound.append(button)
+    }
+  }
+
+  #bound = (event) => {
+    if (!event.target.closest("button")) return
+    this.#leave()
+    this.focus()
+  }
+
+  #tell(name, detail = {}) {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }))
+  }
+}
+
+customElements.define("message-composer", MessageComposer)

@@ -1,0 +1,87 @@
+// What the house says: the server's sentences, cloned and filled, and one line for many comings and goings.
+
+import { clone, plural } from "./dom.js"
+import { clock, end } from "./time.js"
+
+const RULINGS = new Set(["kicked", "banned", "unbanned", "muted", "unmuted", "role", "cleared", "purged", "undone", "topic", "settings", "audit"])
+
+export const PRESENCE = new Set(["joined", "left"])
+
+/** The line of an entry, or null where nothing is said of it. */
+export function build(entry) {
+  const template = document.querySelector(`template[data-said="${sentenceOf(entry)}"]`)
+  if (!template) return null
+  const line = clone("event-template")
+  line.classList.toggle("ruling", RULINGS.has(entry.type))
+  line.classList.toggle("cleared", entry.type === "cleared")
+  line.id = `m${entry.seq}`
+  Object.assign(line.dataset, { seq: entry.seq, kind: entry.type, at: entry.at })
+  if (entry.by) line.dataset.by = entry.by.id
+  if (entry.user) Object.assign(line.dataset, { user: entry.user.id, name: entry.user.name })
+  if (entry.undo_until) line.dataset.until = entry.undo_until
+  const time = line.querySelector("time")
+  time.dateTime = entry.at
+  time.textContent = clock(entry.at)
+  line.querySelector(".in-measure").append(fill(template, entry))
+  return line
+}
+
+/** Which sentence an entry takes; templates/chat/_event.html chooses by the same rule. */
+function sentenceOf(entry) {
+  switch (entry.type) {
+    case "role":
+      return `role-${["owner", "moderator"].includes(entry.role) ? entry.role : "member"}`
+    case "topic":
+      return entry.topic ? "topic" : "topic-none"
+    case "left":
+      return entry.lost ? "left-lost" : "left"
+    case "added":
+      return entry.by.id === entry.user.id ? "added" : "added-by"
+    case "undone":
+      return ["cleared", "removed"].includes(entry.act) ? `undone-${entry.act}` : "undone"
+    default:
+      return entry.type
+  }
+}
+
+function fill(template, entry) {
+  const said = template.content.cloneNode(true)
+  for (const slot of said.querySelectorAll("[data-slot]")) {
+    const value = entry[slot.dataset.slot]
+    const time = slot.querySelector("time")
+    if (value === undefined || value === null || value === "") slot.remove()
+    else if (time) {
+      time.dateTime = value
+      time.textContent = end(value)
+    } else if (slot.dataset.one) slot.textContent = plural(value, slot.dataset.one, slot.dataset.many)
+    else slot.textContent = value.name ?? value
+  }
+  return said
+}
+
+/** "kofi, priya and 4 more came in, sam left" of a run of joined and left lines. */
+export function presenceGist(lines) {
+  const people = new Map()
+  for (const { dataset } of lines) {
+    const known = people.get(dataset.user)
+    if (known) Object.assign(known, { last: dataset.kind, name: dataset.name })
+    else people.set(dataset.user, { first: dataset.kind, last: dataset.kind, name: dataset.name })
+  }
+  const said = [
+    ["came in", "joined", "joined"],
+    ["left", "left", "left"],
+    ["came and went", "joined", "left"],
+    ["left and came back", "left", "joined"],
+  ].map(([words, first, last]) => {
+    const names = [...people.values()].filter((one) => one.first === first && one.last === last).map((one) => one.name)
+    return names.length ? `${several(names)} ${words}` : ""
+  })
+  return said.filter(Boolean).join(", ")
+}
+
+/** ann · ann and bob · ann, bob and kofi · ann, bob and 4 more */
+export function several(names, most = 2) {
+  if (names.length <= 1) return names.join("")
+  if (names.length <= most + 1) return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
+  return `${names.slice(0, most).join(", ")} and ${names.length - most} more`
+}

@@ -1,0 +1,149 @@
+// What the line says, put where it belongs.
+
+import { notice } from "./notices.js"
+
+const TOLD = new Set(["cleared", "purged"])
+
+export function frames(room) {
+  const { page, slug, you, list, composer, index, people, title, socket, outbox, typing, banner, view } = room
+  const { reading } = room
+
+  socket.addEventListener("hello", ({ detail: hello }) => {
+    Object.assign(you, { name: hello.you.name })
+    setRole(hello.you.role)
+    people.list.meet(hello.here)
+    reading.marked(hello.read)
+    if (hello.limits?.text) composer.dataset.limit = hello.limits.text
+    headOf(hello.room)
+  })
+  socket.addEventListener("live", () => {
+    banner.up()
+    outbox.up()
+    reading.look()
+  })
+  socket.addEventListener("down", ({ detail }) => {
+    outbox.down()
+    banner.down(detail.until)
+  })
+  socket.addEventListener("reload", async () => {
+    if (await view.reload()) socket.resumeFrom(list.last)
+    else socket.now()
+  })
+  socket.addEventListener("over", ({ detail }) => over(detail))
+  socket.addEventListener("frame", ({ detail }) => (detail.seq && !PASSING.has(detail.type) ? numbered(detail) : PASS[detail.type]?.(detail)))
+  list.addEventListener("people:changed", ({ detail }) => people.count(detail.count))
+  document.addEventListener("people:changed", ({ detail }) => people.count(detail.count))
+  people.count(people.list.count)
+
+  const PASSING = new Set(["ack", "read"])
+  const PASS = {
+    ack: (frame) => outbox.answered(frame),
+    error: (frame) => (frame.nonce && outbox.refused(frame)) || list.notice(notice(frame.message)),
+    notice: (frame) => {
+      if (frame.nonce) outbox.answered(frame)
+      list.notice(notice(frame.text))
+    },
+    typing: (frame) => typing.hear(frame.user ?? frame.by),
+    here: (frame) => people.list.differ(frame),
+    read: (frame) => reading.marked(frame.seq),
+    unread: (frame) => {
+      index.update(frame)
+      elsewhere()
+    },
+  }
+
+  function numbered(entry) {
+    if (entry.type === "skip") return
+    facts(entry)
+    const other = entry.type === "message" && entry.by.id !== you.id
+    if (other) {
+      typing.stop(entry.by.id)
+      const line = watch(entry)
+      reading.heard(entry.seq, line?.matches(".for-you") ?? false)
+    } else {
+      view.hear(entry)
+      reading.look()
+    }
+    // What an undo of a clear brings back is not in the frame; the window is.
+    if (entry.type === "undone" && TOLD.has(entry.act)) view.reload()
+  }
+
+  /** Draw somebody's message; above the first one nobody watches goes the rule that says "new". */
+  function watch(entry) {
+    const first = !reading.watching && !reading.unseen
+    const line = view.hear(entry)
+    if (first && line) list.fresh(entry.seq - 1)
+    return line
+  }
+
+  /** What an entry changes beside the log. */
+  function facts(entry) {
+    switch (entry.type) {
+      case "joined":
+        return people.list.came(entry.user)
+      case "left":
+        return people.list.went(entry.user)
+      case "kicked":
+      case "banned":
+        return people.list.went(entry.user)
+      case "renamed":
+        if (entry.user.id === you.id) rename(entry.user.name)
+        return people.list.change(entry.user, {})
+      case "role":
+        if (entry.user.id === you.id) setRole(entry.role)
+        people.list.change(entry.user, { role: entry.role })
+        return list.remark(entry.user.id, entry.role)
+      case "topic":
+        return headOf({ topic: entry.topic })
+      case "settings":
+        return headOf(entry.changed ?? {})
+      default:
+        return undefined
+    }
+  }
+
+  function setRole(role) {
+    if (you.role === role) return
+    you.role = role
+    room.commands.ask()
+  }
+
+  function rename(name) {
+    you.name = name
+    composer.querySelector(".in-margin").textContent = name
+    const me = document.querySelector(".me b")
+    if (me) me.textContent = name
+  }
+
+  function headOf({ title: name, topic }) {
+    if (topic !== undefined) page.querySelector(".topic").textContent = topic
+    if (!name || name === page.dataset.title) return
+    page.dataset.title = name
+    page.querySelector("h1").lastChild.textContent = name
+    title.rename(`${name} · ${page.dataset.site}`)
+  }
+
+  function elsewhere() {
+    const { mentions } = index
+    title.elsewhere(mentions)
+    const back = page.querySelector(".back")
+    back.querySelector(".badge").hidden = !mentions
+    back.querySelector(".badge").textContent = `@${mentions}`
+    back.setAttribute("aria-label", mentions ? `Rooms, ${mentions} mentions of you` : "Rooms")
+  }
+
+  /** The line is closed for good; the code or the status says where one stands. */
+  function over({ code, status, reason }) {
+    outbox.down()
+    room.draft.writeNow(composer.draft)
+    if (code === 4501 || status === 401) return location.assign(`/login?next=${encodeURIComponent(location.pathname)}`)
+    if (code === 4502 || code === 4503 || status === 403) return location.assign(`/rooms/${slug}`)
+    if (code === 4504 || status === 404) return banner.over(`${sentence(reason) || "This room is gone."} What you typed is kept here.`, "All rooms", () => location.assign("/rooms"))
+    return banner.over(`${sentence(reason) || "The line was closed."} What you typed is kept.`, "Come back", () => location.reload())
+  }
+}
+
+function sentence(reason) {
+  const words = reason?.trim() ?? ""
+  return words && !/[.!?]$/.test(words) ? `${words}.` : words
+}

@@ -1,0 +1,36 @@
+// What only you see. It stands in the log until put away, and is never stored.
+
+import { clone, element } from "./dom.js"
+
+/** A line with a text and, below it, buttons: [words, does], the first the likely one. */
+export function notice(text, buttons = []) {
+  const line = clone("notice-template")
+  line.querySelector(".said").append(...paragraphs(text))
+  const row = line.querySelector(".row")
+  const made = buttons.map(([words, does], index) => {
+    const button = element("button", index ? "text-button" : "small-button", words)
+    button.type = "button"
+    button.addEventListener("click", () => {
+      line.remove()
+      does()
+    })
+    return button
+  })
+  row.prepend(...made)
+  return line
+}
+
+/** Anything with [data-away] in a notice takes the notice away. */
+export function putAway(event) {
+  if (!event.target.closest("[data-away]")) return
+  event.target.closest(".notice").remove()
+}
+
+// `code` in an answer is what can be typed; the rest are words, line by line.
+function paragraphs(text) {
+  return text.split(/\n{2,}/).map((block) => {
+    const paragraph = element("p")
+    for (const [index, piece] of block.split("`").entries()) paragraph.append(index % 2 ? element("code", "", piece) : piece)
+    return paragraph
+  })
+}

@@ -1,0 +1,70 @@
+// Nobody's place moves while they read: stay at the end, or hold on to the line at the top.
+
+const NEAR = 40
+
+export class Scroll {
+  #log
+  #atEnd = true
+  #frame = 0
+
+  constructor(log) {
+    this.#log = log
+    log.addEventListener("scroll", this.#look, { passive: true })
+    // A growing composer or a keyboard on a phone takes height away from the log.
+    new ResizeObserver(() => this.#atEnd && this.toEnd()).observe(log)
+  }
+
+  get atEnd() {
+    return this.#atEnd
+  }
+
+  /** Change the log below the eye: at the end one stays at the end, elsewhere nothing moves. */
+  below(change) {
+    change()
+    if (this.#atEnd) this.soonToEnd()
+  }
+
+  /** Change the log anywhere: the first line in sight stays where it is. */
+  hold(change) {
+    if (this.#atEnd) return this.below(change)
+    const top = this.#log.getBoundingClientRect().top
+    const anchor = this.#firstInSight(top)
+    const was = anchor?.getBoundingClientRect().top
+    change()
+    if (anchor?.isConnected) this.#log.scrollTop += anchor.getBoundingClientRect().top - was
+    this.#look()
+  }
+
+  toEnd() {
+    this.#log.scrollTop = this.#log.scrollHeight
+    this.#look()
+  }
+
+  soonToEnd() {
+    if (document.hidden) return this.toEnd()
+    cancelAnimationFrame(this.#frame)
+    this.#frame = requestAnimationFrame(() => this.toEnd())
+  }
+
+  /** Show a line in the upper third. */
+  show(line) {
+    const log = this.#log.getBoundingClientRect()
+    this.#log.scrollTop += line.getBoundingClientRect().top - log.top - log.height / 3
+    this.#look()
+  }
+
+  #firstInSight(top) {
+    for (const line of this.#log.querySelectorAll(".line")) {
+      if (line.getBoundingClientRect().bottom > top && !line.matches(".older")) return line
+    }
+    return null
+  }
+
+  #look = () => {
+    const { scrollTop, scrollHeight, clientHeight } = this.#log
+    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR
+    if (atEnd === this.#atEnd) return
+    this.#atEnd = atEnd
+    this.#log.dispatchEvent(new CustomEvent("log:end", { bubbles: true, detail: { atEnd } }))
+  }
+}

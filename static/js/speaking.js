@@ -1,0 +1,163 @@
+// From the composer to the outbox, from the outbox to the log, and back where something was refused.
+
+import { keep } from "./dom.js"
+import { notice } from "./notices.js"
+
+export function speaking(room, toolbar) {
+  const { list, composer, outbox, draft, slug, you } = room
+  const { menu } = composer
+  const commands = commandSource(slug)
+
+  menu.source = { commands: commands.now, people: () => room.people.list.people, spoke: list.spoke, you }
+  menu.attach(composer.field)
+  room.commands = commands
+
+  const unsent = draft.read()
+  if (unsent && !composer.text) composer.text = unsent
+
+  composer.addEventListener("composer:changed", ({ detail }) => draft.write(detail.text))
+  addEventListener("pagehide", () => draft.writeNow(composer.draft))
+  composer.addEventListener("composer:typing", () => room.socket.send({ type: "typing" }))
+  composer.addEventListener("composer:say", ({ detail }) => say(detail))
+  composer.addEventListener("composer:edit", ({ detail }) => outbox.add({ kind: "edit", ...detail }))
+  composer.addEventListener("composer:editlast", () => {
+    const last = list.messages().filter((line) => line.dataset.text !== undefined && line.dataset.seq && line.matches(":not(.action)")).at(-1)
+    if (last) composer.edit(Number(last.dataset.seq), last.dataset.text)
+  })
+
+  list.addEventListener("message:reply", ({ detail }) => composer.reply(detail.seq, detail.name, detail.gist))
+  list.addEventListener("message:edit", ({ detail }) => composer.edit(detail.seq, detail.text))
+  list.addEventListener("message:remove", ({ detail }) => outbox.add({ kind: "remove", target: detail.seq }))
+  list.addEventListener("message:link", async ({ detail }) => {
+    const done = await toolbar.link(slug, list.line(detail.seq))
+    list.notice(notice(done ? "The link to the message is copied." : "The link could not be copied. It is the time beside the message."))
+  })
+  list.addEventListener("message:again", ({ detail }) => resend(detail.nonce))
+  list.addEventListener("message:discard", ({ detail }) => discard(detail.nonce))
+  list.addEventListener("message:rewrite", ({ detail }) => {
+    const item = outbox.find(detail.nonce)
+    if (!item) return
+    if (composer.text.trim()) return composer.focus()
+    discard(detail.nonce)
+    composer.giveBack(item.text)
+    composer.focus()
+  })
+  list.addEventListener("log:undo", () => outbox.add({ kind: "say", text: "/undo" }))
+  list.addEventListener("click", (event) => {
+    const fill = event.target.closest("[data-fill]")
+    if (!fill) return
+    composer.text = fill.dataset.fill
+    composer.focus()
+    menu.look()
+  })
+  room.people.list.addEventListener("person:chosen", ({ detail }) => {
+    room.people.close()
+    composer.insert(`@${detail.name} `)
+  })
+
+  outbox.addEventListener("changed", () => {
+    for (const item of outbox.items) if (shown(item)) list.status(item)
+    room.banner.waits(outbox.waiting.filter((item) => item.kind === "say").length)
+  })
+  outbox.addEventListener("sent", ({ detail: { item, ack } }) => sent(item, ack))
+  outbox.addEventListener("held", ({ detail: { item, error } }) => list.status({ ...item, state: "waiting" }, error.message))
+  outbox.addEventListener("refused", ({ detail: { item, error } }) => refused(item, error))
+
+  for (const item of outbox.items) if (item.kind === "say") list.pend(item, true)
+
+  function say({ text, reply_to }) {
+    if (/^\/(shortcuts|keys)\s*$/.test(text)) return document.getElementById("keys").showModal()
+    if (room.view.away && !isCommand(text)) room.view.toLatest()
+    list.unfresh()
+    const item = outbox.add({ kind: "say", text, reply_to })
+    if (!isCommand(text) || !room.socket.live) list.pend(item)
+    // A command is answered at once; where it is not, it is seen waiting.
+    else setTimeout(() => outbox.find(item.nonce) && !list.pending(item.nonce) && list.pend(item), 700)
+    return undefined
+  }
+
+  function sent(item, ack) {
+    if (item.kind !== "say") return
+    const drawn = ack.seq && list.line(ack.seq)
+    if (isCommand(item.text) || drawn || (ack.seq && ack.seq <= room.socket.last)) list.drop(item.nonce)
+    else markSent(item)
+  }
+
+  /** Committed, and on its way back: no longer waiting, not numbered yet. */
+  function markSent(item) {
+    const line = list.pending(item.nonce)
+    line?.classList.remove("queued")
+    line?.classList.add("pending")
+    line?.querySelector(".status")?.remove()
+  }
+
+  function refused(item, error) {
+    if (item.kind === "say" && !isCommand(item.text)) return list.status(item, error.message)
+    outbox.discard(item.nonce)
+    list.drop(item.nonce)
+    const back = item.kind !== "remove" && !shownByButton(item) && composer.giveBack(item.text)
+    return list.notice(notice(error.message, ways(item, error, back)))
+  }
+
+  /** What can be done about a refusal: the near command, or the words as words. */
+  function ways(item, error, back) {
+    if (error.code !== "unknown_command") return []
+    const near = /\/(\S+?)\?/.exec(error.message)?.[1]
+    const clean = () => composer.text === item.text && (composer.text = "")
+    const use = near && [`Use /${near}`, () => {
+      composer.text = item.text.replace(/^\/\S+/, `/${near}`)
+      composer.focus()
+    }]
+    const send = ["Send as a message", () => {
+      if (back) clean()
+      draft.write(composer.draft)
+      say({ text: `/${item.text}` })
+    }]
+    return [use, send].filter(Boolean)
+  }
+
+  function resend(nonce) {
+    const item = outbox.find(nonce)
+    if (!item) return
+    list.drop(nonce)
+    outbox.again(nonce)
+    const renewed = outbox.items.at(-1)
+    if (renewed && !list.pending(renewed.nonce)) list.pend(renewed)
+  }
+
+  function discard(nonce) {
+    outbox.discard(nonce)
+    list.drop(nonce)
+  }
+
+  function shown(item) {
+    return item.kind === "say" && list.pending(item.nonce) && item.state !== "failed"
+  }
+
+  function shownByButton(item) {
+    return item.text === "/undo"
+  }
+}
+
+function isCommand(text) {
+  return /^\/([^\W\d_]|\?(\s|$))/u.test(text)
+}
+
+/** The commands one may run here, asked for again when one's role changes. */
+function commandSource(slug) {
+  let known = []
+  const key = `aiochat:commands:${slug}`
+  const ask = async () => {
+    const answer = await fetch(`/api/commands?room=${encodeURIComponent(slug)}`, { headers: { accept: "application/json" } }).catch(() => null)
+    if (!answer?.ok) return
+    known = (await answer.json()).commands
+    keep.set(key, JSON.stringify(known))
+  }
+  try {
+    known = JSON.parse(keep.get(key)) ?? []
+  } catch {
+    known = []
+  }
+  ask()
+  return { now: () => known, ask }
+}

@@ -1,0 +1,87 @@
+// The tools of one message: under the pointer, under the focus, or after a long press. One bar, carried about.
+
+import { clone, copy } from "./dom.js"
+import { gist, permalink } from "./message.js"
+
+const LONG_PRESS = 450
+
+export class Toolbar {
+  #list
+  #may
+  #held = null
+  #press = 0
+
+  /** `may(act, article)` says which tools a message gets. */
+  constructor(list, may) {
+    this.#list = list
+    this.#may = may
+    list.addEventListener("pointerover", (event) => event.pointerType === "mouse" && this.#carry(event.target))
+    list.addEventListener("pointerleave", () => this.#held && !this.#held.contains(document.activeElement) && this.#put())
+    list.addEventListener("focusin", (event) => this.#carry(event.target))
+    list.addEventListener("focusout", () => setTimeout(() => this.#held && !this.#held.matches(":hover, :focus-within, .shows") && this.#put(), 0))
+    list.addEventListener("pointerdown", this.#down)
+    for (const end of ["pointerup", "pointercancel", "pointermove", "scroll"]) list.addEventListener(end, () => clearTimeout(this.#press), { passive: true })
+    list.addEventListener("click", this.#click)
+    document.addEventListener("pointerdown", (event) => this.#held?.matches(".shows") && !this.#held.contains(event.target) && this.#put())
+  }
+
+  /** Into the bar of a message by the keyboard. */
+  enter(article) {
+    this.#carry(article)
+    article.querySelector(".toolbar button")?.focus()
+  }
+
+  walk(by) {
+    const buttons = [...this.#list.querySelectorAll(".toolbar button")]
+    const next = buttons[(buttons.indexOf(document.activeElement) + by + buttons.length) % buttons.length]
+    next?.focus()
+  }
+
+  /** Do one thing on a message, where one may. */
+  act(act, article) {
+    if (!this.#may(act, article)) return false
+    const { seq, name, text } = article.dataset
+    this.#list.dispatchEvent(new CustomEvent(`message:${act}`, { bubbles: true, detail: { seq: Number(seq), name, text, gist: gist(article) } }))
+    return true
+  }
+
+  async link(slug, article) {
+    return copy(new URL(permalink(slug, article.dataset.seq), location.href).href)
+  }
+
+  #carry(target) {
+    const article = target.closest?.(".message[data-seq]")
+    if (!article || article === this.#held) return
+    this.#put()
+    const bar = clone("toolbar-template")
+    for (const button of bar.querySelectorAll("button")) if (!this.#may(button.dataset.act, article)) button.remove()
+    const buttons = [...bar.querySelectorAll("button")]
+    if (!buttons.length) return
+    buttons.forEach((button, index) => (button.tabIndex = index ? -1 : 0))
+    bar.setAttribute("aria-label", `On this message by ${article.dataset.name}`)
+    article.append(bar)
+    this.#held = article
+  }
+
+  #put() {
+    this.#held?.classList.remove("shows")
+    this.#held?.querySelector(".toolbar")?.remove()
+    this.#held = null
+  }
+
+  #down = (event) => {
+    if (event.pointerType === "mouse") return
+    const article = event.target.closest(".message[data-seq]")
+    clearTimeout(this.#press)
+    if (!article || event.target.closest("a, button")) return
+    this.#press = setTimeout(() => {
+      this.#carry(article)
+      article.classList.add("shows")
+    }, LONG_PRESS)
+  }
+
+  #click = (event) => {
+    const button = event.target.closest(".toolbar [data-act]")
+    if (button) this.act(button.dataset.act, button.closest(".message"))
+  }
+}

@@ -1,0 +1,113 @@
+// The window on the log: where it opens, how it grows at both ends, when it is fetched again.
+
+import { plural } from "./dom.js"
+
+const NEAR_TOP = 600
+
+export function windowOf(room, history) {
+  const { page, list } = room
+  const toLatest = page.querySelector(".to-latest")
+  let late = []
+
+  const self = {
+    /** Whether newer messages lie between what is drawn and the end. */
+    get away() {
+      return history.newer
+    },
+
+    /** Where a visit begins: at the linked message, at the first unread one, at the end. */
+    open() {
+      const linked = location.hash && list.querySelector(CSS.supports("selector(#x)") ? `#${CSS.escape(location.hash.slice(1))}` : null)
+      const fresh = list.querySelector(".fresh")
+      if (linked) {
+        list.scroll.show(linked)
+        linked.classList.add("linked")
+        linked.tabIndex = -1
+        linked.focus({ preventScroll: true })
+      } else if (fresh) list.scroll.show(fresh)
+      else list.scroll.toEnd()
+      grow()
+      button()
+    },
+
+    /** A numbered entry from the line. */
+    hear(entry) {
+      if (!history.newer) return list.apply(entry)
+      // What is already drawn may change; what is new waits until the window has reached it.
+      if (["edited", "removed", "purged"].includes(entry.type)) list.apply(entry)
+      if (entry.type === "cleared") return self.reload()
+      late.push(entry)
+      return null
+    },
+
+    /** The end of the log afresh; whatever was typed or waits stays. */
+    async reload() {
+      const page = await history.latest()
+      if (!page) return false
+      late = []
+      list.reset(page.entries)
+      list.querySelector(".newer")?.remove()
+      older()
+      button()
+      return true
+    },
+
+    below({ unseen, meant }) {
+      const words = unseen ? `${unseen} new${meant ? `, ${meant} for you` : ""}` : "To latest"
+      toLatest.querySelector(".what").textContent = words
+      toLatest.setAttribute("aria-label", unseen ? `To latest: ${plural(unseen, "new message", "new messages")}${meant ? `, ${meant} for you` : ""}` : "To latest")
+      room.title.here(unseen)
+      button()
+    },
+
+    cleared() {
+      history.older = false
+      older()
+    },
+
+    async toLatest() {
+      if (history.newer) await self.reload()
+      list.unfresh()
+      list.scroll.toEnd()
+    },
+  }
+
+  function older() {
+    if (!history.older) list.querySelector(".older")?.remove()
+  }
+
+  function button() {
+    toLatest.hidden = list.scroll.atEnd && !history.newer
+  }
+
+  async function grow() {
+    if (list.scrollTop < NEAR_TOP && history.older && list.first) {
+      const entries = await history.before(list.first)
+      if (entries) {
+        list.prepend(entries)
+        if (list.querySelector(".fresh")) list.fresh(room.reading.read)
+        older()
+        if (entries.length) grow()
+      }
+    } else if (history.newer && list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_TOP) {
+      const entries = await history.after(list.last)
+      if (!entries) return
+      list.extend(entries)
+      if (history.newer) return
+      list.querySelector(".newer")?.remove()
+      const known = list.last
+      for (const entry of late) if (entry.seq > known) list.apply(entry)
+      late = []
+      button()
+    }
+  }
+
+  list.addEventListener("scroll", grow, { passive: true })
+  list.addEventListener("log:end", button)
+  list.addEventListener("log:cleared", self.cleared)
+  toLatest.addEventListener("click", async () => {
+    await self.toLatest()
+    room.composer.focus()
+  })
+  return self
+}
