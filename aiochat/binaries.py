@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from aiochat.children import Keeper
+from aiochat.trouble import Trouble
 
 SHARED = Path("/var/lib/aiochat")
 """Where root puts what its keeper must reach and cannot reach at its own place."""
@@ -26,8 +27,8 @@ SYSTEM_POSTGRES = (
 SYSTEM_REDIS = ("valkey-server", "redis-server")
 
 
-class EmbeddedError(Exception):
-    """A server of our own cannot run here. Its text is one sentence that says what to do."""
+class EmbeddedError(Trouble):
+    """A server of our own cannot run here."""
 
 
 @dataclass(frozen=True)

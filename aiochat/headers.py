@@ -24,6 +24,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
+    "Server": "aiochat",
     "X-Content-Type-Options": "nosniff",
 }
 A_YEAR = "max-age=31536000"

@@ -33,6 +33,8 @@ POSTGRES_SETTINGS = {
 VALKEY_SETTINGS = (
     "port 0",
     "daemonize no",
+    # So that a later start knows by the command line what it finds running.
+    "set-proc-title no",
     "unixsocketperm 700",
     "appendonly yes",
     "appendfsync everysec",

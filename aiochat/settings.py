@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiochat import values
+from aiochat.trouble import Trouble
 
 PREFIX = "AIOCHAT_"
 FOR_TESTS = "AIOCHAT_TEST_"
@@ -28,7 +29,7 @@ STATIC = _beside_or_above("static")
 MIGRATIONS = _HERE / "migrations"
 
 
-class WrongSetting(Exception):
+class WrongSetting(Trouble):
     """A setting cannot be used as it stands. Its text is one line: which, what it was, what is allowed."""
 
 
