@@ -33,7 +33,7 @@ def clean_name(typed: str) -> str:
     """
     if len(typed) > LONGEST_TYPED:
         raise BadName(f"A name has at most {LONGEST} characters.")
-    typed = typed.strip().removeprefix("@")
+    typed = typed.strip(" ").removeprefix("@")
     if any(unicodedata.category(letter) == "Cs" for letter in typed):
         # A lone surrogate is no character at all: it could not even be stored.
         raise BadName("A name has letters and digits, with _ . - inside.")
@@ -56,7 +56,7 @@ def name_key(typed: str) -> str:
         return ""
     if "\0" in typed or len(typed) > LONGEST_TYPED:
         return ""
-    return fold(typed.strip().removeprefix("@"))
+    return fold(typed.strip(" ").removeprefix("@"))
 
 
 def fold(name: str) -> str:
