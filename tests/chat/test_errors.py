@@ -1,0 +1,175 @@
+"""Every refusal: a stable code and a sentence that says what to do next."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chat import errors
+from helpers.errors import AppError
+
+NOW = datetime(2026, 11, 20, 14, 2, tzinfo=UTC)
+SOON = NOW + timedelta(minutes=10)
+
+SAID: list[tuple[AppError, str, str]] = [
+    (
+        errors.UsageError("/mute @user [10m] [reason]", "/mute @ann 30m off topic"),
+        "usage",
+        "Usage: /mute @user [10m] [reason]. Example: /mute @ann 30m off topic.",
+    ),
+    (
+        errors.UnknownCommand("kcik", ["kick"]),
+        "unknown_command",
+        "No command /kcik. Did you mean /kick? Nothing was posted.",
+    ),
+    (
+        errors.UnknownCommand("c", ["clear", "cls", "code"]),
+        "unknown_command",
+        "No command /c. Did you mean /clear, /cls or /code? Nothing was posted.",
+    ),
+    (
+        errors.UnknownCommand("etc/hosts"),
+        "unknown_command",
+        "No command /etc/hosts. Nothing was posted. /help lists them.",
+    ),
+    (
+        errors.ConfirmRequired("deletes #lobby for good", "/destroy #lobby 7Q4K"),
+        "confirm_required",
+        "This deletes #lobby for good. To confirm: /destroy #lobby 7Q4K (60 s).",
+    ),
+    (errors.ConfirmExpired(), "confirm_expired", "That code has run out. Run the command again."),
+    (errors.Disabled(), "disabled", "The site admin switched this off."),
+    (
+        errors.NotAllowed("owners", room="lobby", command="clear"),
+        "no_permission",
+        "Only owners of #lobby can /clear.",
+    ),
+    (errors.NotAllowed(), "no_permission", "Only moderators can do that."),
+    (
+        errors.RankTooHigh("ann", "an owner"),
+        "rank",
+        "@ann is an owner; you can only act on lower ranks.",
+    ),
+    (errors.ThatIsYou(command="kill"), "self", "That would be you. /kill is for others."),
+    (errors.ThatIsYou(), "self", "That would be you. This is for others."),
+    (errors.NotFound("anm", ["ann", "amy"]), "not_found", "Nobody here is called anm. Close: @ann, @amy."),
+    (errors.NotFound("zoe"), "not_found", "Nobody here is called zoe. /who lists who is."),
+    (
+        errors.NotHere("ann", "lobby", "Use /ban to keep them out."),
+        "not_in_room",
+        "@ann is not in #lobby. Use /ban to keep them out.",
+    ),
+    (errors.NotHere("ann", "lobby"), "not_in_room", "@ann is not in #lobby."),
+    (errors.Already("@ann is already a moderator."), "already", "@ann is already a moderator."),
+    (errors.NotSet("@ann is not muted"), "not_set", "@ann is not muted."),
+    (errors.Conflict(), "conflict", "That name is taken. Choose another."),
+    (errors.SlugTaken("lobby"), "conflict", "There is a room #lobby already. Choose another name."),
+    (errors.Archived("lobby"), "archived", "#lobby is archived and read-only."),
+    (
+        errors.Muted(SOON, reason="links", now=NOW),
+        "muted",
+        "You are muted until 14:12 UTC (links). Your text is kept.",
+    ),
+    (
+        errors.Banned(NOW + timedelta(days=8), room="lobby", now=NOW),
+        "banned",
+        "You are banned from #lobby until 28 November.",
+    ),
+    (
+        errors.Removed(NOW + timedelta(seconds=41), room="lobby", reason="off topic", now=NOW),
+        "removed",
+        "You were removed from #lobby (off topic). You may come back in 41 s.",
+    ),
+    (
+        errors.TooFast(11.2, slow_mode=True),
+        "rate_limited",
+        "Slow mode: you can post again in 12 s. Your text is kept.",
+    ),
+    (errors.TooFast(0), "rate_limited", "That was too fast: you can post again in 1 s. Your text is kept."),
+    (
+        errors.TooLong(4_321, 4_000),
+        "too_long",
+        "4,321 of at most 4,000 characters. Make it shorter or send it in parts.",
+    ),
+    (
+        errors.UndoExpired(SOON, now=NOW),
+        "undo_expired",
+        "That could be undone until 14:12 UTC; now it stands.",
+    ),
+    (
+        errors.BadFrame("text", "must be text"),
+        "bad_frame",
+        "Field text must be text. docs/protocol.md says what is understood.",
+    ),
+    (
+        errors.BadFrame(),
+        "bad_frame",
+        "This request cannot be read. docs/protocol.md says what is understood.",
+    ),
+]
+PLAIN = [
+    errors.LastOwner(),
+    errors.NoSuchRoom(),
+    errors.NotAMember("lobby"),
+    errors.BadSlug(),
+    errors.ReservedSlug("new"),
+    errors.Locked("lobby"),
+    errors.NotVoiced("lobby"),
+    errors.Empty(),
+    errors.Unreadable(),
+    errors.Gone(),
+    errors.NotYours(),
+    errors.NothingToUndo(),
+    errors.NonceConflict(),
+    errors.BadRequest("limit", "must be a number"),
+    errors.Busy(),
+    errors.Unavailable(),
+]
+EVERY = [*(error for error, _, _ in SAID), *PLAIN]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"), SAID, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_refusal_says_what_is_so_and_what_to_do(error: AppError, code: str, text: str) -> None:
+    assert (error.code, error.text) == (code, text)
+
+
+@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+def test_a_refusal_is_whole_sentences_without_an_outcry(error: AppError) -> None:
+    assert error.text.endswith(".")
+    assert not set("!{}") & set(error.text)
+    assert 400 <= error.status < 600
+    assert error.told()["message"] == error.text
+
+
+def test_every_refusal_of_this_file_is_tried_here() -> None:
+    own = {
+        thing
+        for thing in vars(errors).values()
+        if isinstance(thing, type) and thing.__module__ == "chat.errors"
+    }
+    assert own == {type(error) for error in EVERY}
+
+
+@pytest.mark.parametrize(
+    ("error", "temporary"),
+    [(errors.Busy(), True), (errors.Unavailable(), True), (errors.TooFast(3), True), (errors.Gone(), False)],
+)
+def test_only_what_passes_by_itself_is_temporary(error: AppError, temporary: bool) -> None:
+    assert error.told()["temporary"] is temporary
+    assert ("retry_after" in error.told()) is temporary
+
+
+def test_the_field_at_fault_is_told() -> None:
+    assert errors.TooLong(9, 8, "topic").told()["field"] == "topic"
+    assert "field" not in errors.BadFrame().told()
+
+
+def test_braces_in_what_people_typed_stay_braces() -> None:
+    assert errors.NotFound("{who}").text.startswith("Nobody here is called {who}.")
+    assert errors.Already("@{x} is here").text == "@{x} is here."
+
+
+def test_a_very_long_word_is_shown_short() -> None:
+    assert len(errors.UnknownCommand("x" * 4_000).text) < 120
+    assert len(errors.NotFound("x" * 4_000).text) < 120
