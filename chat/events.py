@@ -41,7 +41,7 @@ class Recorded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ta
         return tag
 
 
-class MessagePosted(Recorded, tag="message"):
+class MessagePosted(Recorded, frozen=True, tag="message"):
     """Words. `text` is None and `gone` true once they were removed; `parts` is the text parsed, as JSON."""
 
     text: str | None
@@ -52,7 +52,7 @@ class MessagePosted(Recorded, tag="message"):
     gone: bool = False
 
 
-class MessageEdited(Recorded, tag="edited"):
+class MessageEdited(Recorded, frozen=True, tag="edited"):
     """The words of `target` are others now."""
 
     target: int
@@ -61,14 +61,14 @@ class MessageEdited(Recorded, tag="edited"):
     gone: bool = False
 
 
-class MessageRemoved(Recorded, tag="removed"):
+class MessageRemoved(Recorded, frozen=True, tag="removed"):
     """The words of `target` are shown no more."""
 
     target: int
     reason: str = ""
 
 
-class RoomCleared(Recorded, tag="cleared"):
+class RoomCleared(Recorded, frozen=True, tag="cleared"):
     """Everything up to the number `upto` is hidden: `count` messages, until `undo_until` to be brought back."""
 
     upto: int
@@ -77,7 +77,7 @@ class RoomCleared(Recorded, tag="cleared"):
     reason: str = ""
 
 
-class MessagesPurged(Recorded, tag="purged"):
+class MessagesPurged(Recorded, frozen=True, tag="purged"):
     """Some messages are hidden together."""
 
     targets: list[int]
@@ -87,7 +87,7 @@ class MessagesPurged(Recorded, tag="purged"):
     user: Person | None = None
 
 
-class Undone(Recorded, tag="undone"):
+class Undone(Recorded, frozen=True, tag="undone"):
     """The act with the number `target` is taken back; `act` is its kind. The words come along where it was one message."""
 
     target: int
@@ -98,52 +98,52 @@ class Undone(Recorded, tag="undone"):
     count: int = 0
 
 
-class MemberJoined(Recorded, tag="joined"):
+class MemberJoined(Recorded, frozen=True, tag="joined"):
     """Came in: the first connection of theirs."""
 
     user: Person
 
 
-class MemberLeft(Recorded, tag="left"):
+class MemberLeft(Recorded, frozen=True, tag="left"):
     """Went: the last connection of theirs; `lost` when the line broke."""
 
     user: Person
     lost: bool = False
 
 
-class MemberAdded(Recorded, tag="added"):
+class MemberAdded(Recorded, frozen=True, tag="added"):
     """Is a member from now on."""
 
     user: Person
 
 
-class MemberRemovedSelf(Recorded, tag="removed_self"):
+class MemberRemovedSelf(Recorded, frozen=True, tag="removed_self"):
     """Ended their membership."""
 
     user: Person
 
 
-class Renamed(Recorded, tag="renamed"):
+class Renamed(Recorded, frozen=True, tag="renamed"):
     """Is called otherwise now."""
 
     user: Person
     was: str
 
 
-class TopicChanged(Recorded, tag="topic"):
+class TopicChanged(Recorded, frozen=True, tag="topic"):
     """What the room is about."""
 
     topic: str
 
 
-class RoleChanged(Recorded, tag="role"):
+class RoleChanged(Recorded, frozen=True, tag="role"):
     """Has another role."""
 
     user: Person
     role: str
 
 
-class MemberKicked(Recorded, tag="kicked"):
+class MemberKicked(Recorded, frozen=True, tag="kicked"):
     """Is out now, and may come back after `until`."""
 
     user: Person
@@ -151,7 +151,7 @@ class MemberKicked(Recorded, tag="kicked"):
     until: datetime | None = None
 
 
-class MemberBanned(Recorded, tag="banned"):
+class MemberBanned(Recorded, frozen=True, tag="banned"):
     """Is out, and stays out until then."""
 
     user: Person
@@ -159,13 +159,13 @@ class MemberBanned(Recorded, tag="banned"):
     reason: str = ""
 
 
-class MemberUnbanned(Recorded, tag="unbanned"):
+class MemberUnbanned(Recorded, frozen=True, tag="unbanned"):
     """May come again."""
 
     user: Person
 
 
-class MemberMuted(Recorded, tag="muted"):
+class MemberMuted(Recorded, frozen=True, tag="muted"):
     """May read, not speak, until then."""
 
     user: Person
@@ -173,31 +173,31 @@ class MemberMuted(Recorded, tag="muted"):
     reason: str = ""
 
 
-class MemberUnmuted(Recorded, tag="unmuted"):
+class MemberUnmuted(Recorded, frozen=True, tag="unmuted"):
     """May speak again."""
 
     user: Person
 
 
-class MessagePinned(Recorded, tag="pinned"):
+class MessagePinned(Recorded, frozen=True, tag="pinned"):
     """Kept in sight."""
 
     target: int
 
 
-class MessageUnpinned(Recorded, tag="unpinned"):
+class MessageUnpinned(Recorded, frozen=True, tag="unpinned"):
     """Kept in sight no more."""
 
     target: int
 
 
-class SettingsChanged(Recorded, tag="settings"):
+class SettingsChanged(Recorded, frozen=True, tag="settings"):
     """Switches, the title or the address of the room are others now; `changed` holds the new values."""
 
     changed: dict[str, Any]
 
 
-class Audited(Recorded, tag="audit"):
+class Audited(Recorded, frozen=True, tag="audit"):
     """Something only moderators may see."""
 
     act: str
@@ -217,6 +217,23 @@ class Here(msgspec.Struct, frozen=True, tag_field="type", tag="here"):
     left: list[Person]
     count: int = 0
 
+
+class UnreadCount(msgspec.Struct, frozen=True, tag_field="type", tag="unread"):
+    """How much of another room of theirs one person has not read. `room` is its slug."""
+
+    room: str
+    count: int
+    mentions: int
+
+
+class ReadMark(msgspec.Struct, frozen=True, tag_field="type", tag="read"):
+    """How far one person has read the room, told to their own sockets alone."""
+
+    seq: int
+
+
+News = UnreadCount | ReadMark
+"""What is told to one person, not to a room."""
 
 RecordedEvent = (
     MessagePosted
@@ -247,11 +264,15 @@ Event = RecordedEvent | PassingEvent
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
-    """What one commit wrote in one room, as the bus carries it. `ordinal` is the room's count of messages after it."""
+    """What one commit wrote in one room, as the bus carries it.
+
+    `ordinal` is the room's count of messages after it, `origin` the process that told it.
+    """
 
     room_id: int
     events: list[Event]
     ordinal: int = 0
+    origin: str = ""
 
 
 BATCHES: Codec[Batch] = Codec(Batch)

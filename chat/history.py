@@ -12,7 +12,8 @@ from helpers.database import Manager
 SHOWN = """m.kind, m.seq, m.at, m.author_id, m.author_name, m.author_guest, m.body::text, m.edited_seq IS NOT NULL,
     (w.gone_seq IS NOT NULL OR w.seq <= r.cleared_upto),
     CASE WHEN w.gone_seq IS NULL AND w.seq > r.cleared_upto THEN w.text END,
-    CASE WHEN w.gone_seq IS NULL AND w.seq > r.cleared_upto THEN w.parts::text END"""
+    CASE WHEN w.gone_seq IS NULL AND w.seq > r.cleared_upto THEN w.parts::text END,
+    CASE WHEN m.kind = 'message' AND m.nonce NOT LIKE '~%%' THEN m.nonce END"""
 # `w` is the entry whose words are shown: a message's own, or for an edit those of its target as they stand now.
 SOURCE = """FROM messages m JOIN rooms r ON r.id = m.room_id
     LEFT JOIN messages w ON w.room_id = m.room_id AND w.seq = CASE m.kind WHEN 'message' THEN m.seq
@@ -93,9 +94,9 @@ class History:
 
 def event_of(row: tuple[Any, ...]) -> RecordedEvent:
     """The event a row of `SHOWN` tells of."""
-    kind, seq, at, author_id, author_name, author_guest, body, edited, gone, text, parts = row
+    kind, seq, at, author_id, author_name, author_guest, body, edited, gone, text, parts, nonce = row
     fields: dict[str, Any] = msgspec.json.decode(body)
-    fields |= {"type": kind, "seq": seq, "at": at}
+    fields |= {"type": kind, "seq": seq, "at": at, "nonce": nonce or ""}
     fields["by"] = {"id": author_id, "name": author_name, "guest": author_guest}
     if kind in ("message", "edited", "undone"):
         fields["text"] = text

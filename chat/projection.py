@@ -80,7 +80,8 @@ async def apply(manager: Manager, room_id: int, event: RecordedEvent) -> None:
             await run(
                 "INSERT INTO memberships (room_id, user_id, role, read_seq, read_ordinal) "
                 "SELECT id, %s, %s, last_seq, last_ordinal FROM rooms WHERE id = %s "
-                "ON CONFLICT (room_id, user_id) DO UPDATE SET is_member = true, role = excluded.role, "
+                "ON CONFLICT (room_id, user_id) DO UPDATE SET is_member = true, "
+                "role = CASE WHEN memberships.is_member THEN memberships.role ELSE excluded.role END, "
                 "read_seq = greatest(memberships.read_seq, excluded.read_seq), joined_at = now(), "
                 "read_ordinal = greatest(memberships.read_ordinal, excluded.read_ordinal)",
                 user.id,

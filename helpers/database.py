@@ -146,9 +146,14 @@ class Manager:
         """One transaction, or a savepoint where one is open.
 
         Start no task inside: it would inherit the connection, and go on using it after this block.
+        Raises `peewee.OperationalError` when no connection is to be had.
         """
-        async with self.database.aio_atomic():
-            yield
+        try:
+            async with self.database.aio_atomic():
+                yield
+        except psycopg.OperationalError as error:
+            # The pool's own complaints do not pass through peewee.
+            raise peewee.OperationalError(str(error)) from error
 
     async def execute(self, sql: str, *params: Any) -> None:
         """Run a statement that answers nothing."""

@@ -13,7 +13,9 @@ from chat.policy import Permission, Role, Switches, least, may
 from chat.suggest import near
 
 if TYPE_CHECKING:
+    from chat.log import Request
     from chat.members import Member
+    from chat.models import Room
     from chat.node import Node
 
 Handler = Callable[..., Awaitable[str | None]]
@@ -54,15 +56,15 @@ def parse(text: str) -> Parsed:
 class Context:
     """Who runs a command, where, and under which request; handed to every command first.
 
-    `line` is the text as typed, `commands` the table it was found in; `nonce` and `request_hash` name the
-    request, so that a repeat is answered from its receipt.
+    `line` is the text as typed, `commands` the table it was found in; `request` names it, so that a repeat is
+    answered from its receipt.
     """
 
     node: "Node"
+    room: "Room"
     member: "Member"
     line: str
-    nonce: str
-    request_hash: bytes
+    request: "Request"
     commands: "CommandTable"
     switches: Switches = Switches()
 

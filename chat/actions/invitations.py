@@ -1,0 +1,161 @@
+"""Letting people in by a link; and the very first one, who sets the site up."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from accounts.actions import Newcomer, enrol
+from accounts.models import User
+from chat.actions import rooms
+from chat.errors import NotAllowed
+from chat.events import MemberAdded
+from chat.members import Member
+from chat.models import Room
+from chat.node import Node
+from chat.parts import tidy
+from chat.policy import Permission, require
+from chat.signals import Belongs
+from helpers.errors import AppError
+
+LOBBY = "lobby"
+DAYS = 7
+MOST_SITE_TITLE = 64
+
+
+class NoInvitation(AppError):
+    """The link is unknown, used up, too old or revoked: all are told alike."""
+
+    code = "no_invitation"
+    message = "This invitation is not good any more. Ask whoever sent it for a new one."
+    status = 404
+
+
+class NoSetUp(AppError):
+    """The set-up link was used, or another was printed since."""
+
+    code = "no_set_up"
+    message = "This set-up link is not good any more. Sign in, or start the server again for a new link."
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Where an invitation leads: a room, or the site where `slug` is empty, and who sent it."""
+
+    id: int
+    room_id: int | None
+    slug: str
+    title: str
+    topic: str
+    by: str
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+async def invite(
+    node: Node, member: Member, room: Room, *, uses: int | None = None, days: int | None = DAYS
+) -> str:
+    """A link into a room, its token shown now and never again. Raises NotAllowed."""
+    require(member.role, Permission.INVITE, switches=room.set, room=room.slug, command="invitelink")
+    token = secrets.token_urlsafe(16)
+    expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    await node.manager.execute(
+        "INSERT INTO invitations (room_id, token_hash, created_by, uses_left, expires_at) VALUES (%s, %s, %s, %s, %s)",
+        room.id,
+        _hash(token),
+        member.user_id,
+        uses,
+        expires,
+    )
+    return token
+
+
+async def look(node: Node, token: str) -> Invited:
+    """Where this invitation leads. Raises NoInvitation."""
+    row = await node.manager.row(
+        "SELECT i.id, i.room_id, coalesce(r.slug, ''), coalesce(r.title, ''), coalesce(r.topic, ''), u.name "
+        "FROM invitations i JOIN users u ON u.id = i.created_by LEFT JOIN rooms r ON r.id = i.room_id "
+        "WHERE i.token_hash = %s AND i.revoked_at IS NULL AND (i.expires_at IS NULL OR i.expires_at > now()) "
+        "AND (i.uses_left IS NULL OR i.uses_left > 0)",
+        _hash(token),
+    )
+    if row is None:
+        raise NoInvitation
+    return Invited(*row)
+
+
+async def accept(node: Node, token: str, comer: Newcomer | User) -> tuple[User, Invited]:
+    """Use an invitation: for an account there is, or together with making one. All of it happens, or nothing.
+
+    Raises NoInvitation, NotAllowed (banned there), NameTaken.
+    """
+    invited = await look(node, token)
+    if invited.room_id is None:
+        async with node.manager.transaction():
+            await _use(node, invited)
+            user = comer if isinstance(comer, User) else await enrol(node.manager, comer)
+        return user, invited
+    async with node.journal.transaction(invited.room_id) as log:
+        await _use(node, invited)
+        user = comer if isinstance(comer, User) else await enrol(node.manager, comer)
+        member = await log.member(user.id)
+        if member.banned_until is not None and member.banned_until > log.now:
+            raise NotAllowed("people who are not banned", room=log.room.slug)
+        if not member.is_member:
+            await log.record(MemberAdded(by=member.person, user=member.person))
+    node.hub.audience.signal(Belongs(user.id, invited.room_id, True))
+    return user, invited
+
+
+async def _use(node: Node, invited: Invited) -> None:
+    used = await node.manager.row(
+        "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s AND revoked_at IS NULL "
+        "AND (expires_at IS NULL OR expires_at > now()) AND (uses_left IS NULL OR uses_left > 0) RETURNING id",
+        invited.id,
+    )
+    if used is None:
+        raise NoInvitation
+
+
+async def set_up_token(node: Node) -> str | None:
+    """A new one-time set-up link's token, replacing any before it; None once the site is set up."""
+    token = secrets.token_urlsafe(16)
+    row = await node.manager.row(
+        "UPDATE site SET setup_hash = %s WHERE id = 1 AND set_up_at IS NULL RETURNING id", _hash(token)
+    )
+    return token if row else None
+
+
+async def may_set_up(node: Node, token: str) -> bool:
+    """Whether this is the set-up link that is good now."""
+    row = await node.manager.row(
+        "SELECT 1 FROM site WHERE id = 1 AND set_up_at IS NULL AND setup_hash = %s", _hash(token)
+    )
+    return row is not None
+
+
+async def set_up(node: Node, token: str, title: str, comer: Newcomer, *, guests: bool) -> tuple[User, str]:
+    """Make the site's admin, a lobby, and an invitation to hand on; the link is good once.
+
+    Returns the admin and the invitation's token. Raises NoSetUp, NameTaken, TooLong, Empty.
+    """
+    title = tidy(title, MOST_SITE_TITLE, "title")
+    async with node.manager.transaction():
+        row = await node.manager.row(
+            "UPDATE site SET title = %s, setup_hash = NULL, set_up_at = now() "
+            "WHERE id = 1 AND set_up_at IS NULL AND setup_hash = %s RETURNING id",
+            title,
+            _hash(token),
+        )
+        if row is None:
+            raise NoSetUp
+        admin = await enrol(node.manager, comer, is_admin=True)
+    lobby = await rooms.create(node, admin.id, LOBBY, LOBBY, topic="Everybody comes in here.", guests=guests)
+    async with node.journal.transaction(lobby.id) as log:
+        owner = await log.member(admin.id)
+    return admin, await invite(node, owner, lobby, uses=None)

@@ -1,0 +1,141 @@
+"""Words: said, said otherwise, and taken back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from chat.errors import Archived, Gone, NotYours
+from chat.events import MessageEdited, MessageRemoved
+from chat.journal import Post
+from chat.log import Answer, Log, Repeated, Request
+from chat.members import Member
+from chat.models import Room
+from chat.node import Node
+from chat.parts import mentioned, parse, tidy
+from chat.policy import Permission, require, require_speech
+
+
+async def post(
+    node: Node, room: Room, member: Member, text: str, request: Request, *, style: str = "", reply_to: int = 0
+) -> Answer:
+    """Say something. Returns once it is kept; the same request again returns the same answer.
+
+    Raises TooLong, Empty, Unreadable, TooFast, Gone (no such message to reply to), and what the journal refuses.
+    """
+    text = tidy(text, node.limits.text)
+    require_speech_of(member, room)
+    if reply_to:
+        await _require_message(node, room, reply_to)
+    names = await names_in(node, room.id, text)
+    parts = parse(text, names)
+    return await node.journal.append(
+        Post(
+            room_id=room.id,
+            room=room.slug,
+            author=member.person,
+            nonce=request.nonce,
+            digest=request.digest,
+            text=text,
+            parts=msgspec.json.encode(parts),
+            mentions=[part["id"] for part in parts if part["t"] == "mention"],
+            style=style,
+            reply_to=reply_to,
+            shown_nonce="" if request.nonce.startswith("~") else request.nonce,
+        )
+    )
+
+
+def require_speech_of(member: Member, room: Room) -> None:
+    """Refuse quickly who may not speak, by what is known here; the journal decides under the room's lock."""
+    require_speech(
+        member.role,
+        room.set,
+        now=datetime.now(UTC),
+        voiced=member.voiced,
+        muted_until=member.muted_until,
+        reason=member.reason,
+        room=room.slug,
+    )
+
+
+async def edit(node: Node, room: Room, member: Member, target: int, text: str, request: Request) -> Answer:
+    """Change one's own words. Raises Gone, NotYours, and what forbids to speak."""
+    text = tidy(text, node.limits.text)
+    names = await names_in(node, room.id, text)
+    parts = parse(text, names)
+    try:
+        async with node.journal.transaction(room.id, member.user_id, request) as log:
+            actor = await log.member(member.user_id)
+            require_speech_of(actor, log.room)
+            author_id = await _author(node, log, target)
+            if author_id != actor.user_id:
+                raise NotYours
+            encoded = msgspec.Raw(msgspec.json.encode(parts))
+            await log.record(MessageEdited(by=actor.person, target=target, text=text, parts=encoded))
+    except Repeated as repeated:
+        return repeated.answer
+    return log.reply
+
+
+async def remove(
+    node: Node, room: Room, member: Member, target: int, request: Request, reason: str = ""
+) -> Answer:
+    """Take back one's own words, or as a moderator another's. Raises Gone, NotAllowed, RankTooHigh."""
+    try:
+        async with node.journal.transaction(room.id, member.user_id, request) as log:
+            actor = await log.member(member.user_id)
+            if log.room.set.archived:
+                raise Archived(log.room.slug)
+            author_id = await _author(node, log, target)
+            if author_id != actor.user_id:
+                author = await log.member(author_id)
+                require(
+                    actor.role,
+                    Permission.REMOVE_OTHERS,
+                    over=author.role,
+                    switches=log.room.set,
+                    room=log.room.slug,
+                    name=author.name,
+                )
+            await log.record(MessageRemoved(by=actor.person, target=target, reason=reason))
+    except Repeated as repeated:
+        return repeated.answer
+    return log.reply
+
+
+async def names_in(node: Node, room_id: int, text: str) -> dict[str, int]:
+    """Who of those the text may mention is somebody in this room, by name key."""
+    keys = mentioned(text)
+    if not keys:
+        return {}
+    rows = await node.manager.rows(
+        "SELECT u.name_key, u.id FROM users u JOIN memberships m ON m.user_id = u.id AND m.room_id = %s "
+        "WHERE u.name_key = ANY (%s::text[]) AND (m.is_member OR m.present_since IS NOT NULL)",
+        room_id,
+        list(keys),
+    )
+    return dict(rows)
+
+
+async def _require_message(node: Node, room: Room, seq: int) -> None:
+    found = await node.manager.value(
+        "SELECT 1 FROM messages WHERE room_id = %s AND seq = %s AND kind = 'message'", room.id, seq
+    )
+    if found is None:
+        raise Gone
+
+
+async def _author(node: Node, log: Log, target: int) -> Any:
+    row = await node.manager.row(
+        "SELECT author_id FROM messages WHERE room_id = %s AND seq = %s AND kind = 'message' AND gone_seq IS NULL "
+        "AND seq > %s",
+        log.room.id,
+        target,
+        log.room.cleared_upto,
+    )
+    if row is None:
+        raise Gone
+    return row[0]

@@ -1,0 +1,124 @@
+"""Rooms themselves: made, described, listed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import peewee
+
+from chat.errors import BadSlug, ReservedSlug, SlugTaken
+from chat.events import MemberAdded, TopicChanged
+from chat.log import Request
+from chat.members import ROOM_COLUMNS, Member, find_room, room_of
+from chat.models import Room
+from chat.node import Node
+from chat.parts import tidy
+from chat.policy import Permission, Role, Switches, require
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+RESERVED = frozenset({"new", "all", "ws", "api", "join", "direct", "archive"})
+MOST_TITLE = 64
+NOT_IN_SLUG = re.compile(r"[^a-z0-9_]+", re.ASCII)
+
+
+def slug_of(title: str) -> str:
+    """An address made of a title; empty where nothing of it can stand in one."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return NOT_IN_SLUG.sub("-", plain).strip("-_")[:32].rstrip("-_")
+
+
+def require_slug(slug: str) -> str:
+    """Raises BadSlug, ReservedSlug."""
+    if not SLUG.fullmatch(slug):
+        raise BadSlug
+    if slug in RESERVED:
+        raise ReservedSlug(slug)
+    return slug
+
+
+async def create(
+    node: Node, user_id: int, slug: str, title: str = "", *, topic: str = "", private: bool = False, guests: bool = False
+) -> Room:
+    """Make a room; who makes it owns it. Raises BadSlug, ReservedSlug, SlugTaken, TooLong, Unreadable."""
+    slug = require_slug(slug)
+    title = tidy(title or slug, MOST_TITLE, "title")
+    topic = tidy(topic, node.limits.topic, "topic") if topic.strip() else ""
+    switches = Switches(private=private, guests_welcome=guests)
+    try:
+        async with node.manager.transaction():
+            if await node.manager.value("SELECT 1 FROM room_slugs WHERE slug = %s", slug):
+                raise SlugTaken(slug)
+            row = await node.manager.row(
+                f"INSERT INTO rooms AS r (slug, title, topic, switches, created_by) "
+                f"VALUES (%s, %s, %s, %s::jsonb, %s) RETURNING {ROOM_COLUMNS}",
+                slug,
+                title,
+                topic,
+                msgspec.json.encode(switches.told()).decode(),
+                user_id,
+            )
+            assert row is not None
+            room = room_of(row)
+            if user_id:
+                await node.manager.execute(
+                    "INSERT INTO memberships (room_id, user_id, role) VALUES (%s, %s, %s)", room.id, user_id, Role.OWNER
+                )
+    except peewee.IntegrityError as error:
+        raise SlugTaken(slug) from error
+    if user_id:
+        async with node.journal.transaction(room.id) as log:
+            owner = await log.member(user_id)
+            await log.record(MemberAdded(by=owner.person, user=owner.person))
+    return await find_room(node.manager, slug)
+
+
+async def set_topic(node: Node, room: Room, member: Member, topic: str, request: Request | None = None) -> str:
+    """Say what the room is about; an empty topic says nothing. Raises NotAllowed, TooLong, Unreadable."""
+    topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
+    async with node.journal.transaction(room.id, member.user_id, request) as log:
+        actor = await log.member(member.user_id)
+        require(actor.role, Permission.SET_TOPIC, switches=log.room.set, room=log.room.slug, command="topic")
+        await log.record(TopicChanged(by=actor.person, topic=topic))
+        log.answer = "The topic is set." if topic else "The topic is empty now."
+    return log.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A room in a list: who is here now, when it was last alive, and what one has not read there."""
+
+    slug: str
+    title: str
+    topic: str
+    kind: str
+    private: bool
+    archived: bool
+    here: int
+    last_at: datetime
+    member: bool
+    unread: int
+    mentions: int
+
+
+LIST = """SELECT r.slug, r.title, r.topic, r.kind, coalesce((r.switches->>'private')::boolean, false),
+    coalesce((r.switches->>'archived')::boolean, false),
+    (SELECT count(*) FROM memberships p WHERE p.room_id = r.id AND p.present_since IS NOT NULL), r.last_at,
+    coalesce(m.is_member, false),
+    CASE WHEN m.is_member THEN greatest(0, r.last_ordinal - greatest(m.read_ordinal, r.cleared_ordinal)) ELSE 0 END,
+    CASE WHEN m.is_member THEN (SELECT count(*) FROM mentions n WHERE n.room_id = r.id AND n.user_id = m.user_id
+        AND n.seq > greatest(m.read_seq, r.cleared_upto)) ELSE 0 END
+    FROM rooms r LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = %s
+    WHERE (m.is_member OR (r.kind = 'room' AND NOT coalesce((r.switches->>'private')::boolean, false)))
+        AND (m.banned_until IS NULL OR m.banned_until < now()) AND (%s OR m.is_member)
+    ORDER BY {order} LIMIT %s"""
+
+
+async def visible_to(node: Node, user_id: int, *, mine: bool = False, most: int = 500) -> list[Listed]:
+    """The rooms somebody may know of, the liveliest first; with `mine` those they are a member of, by address."""
+    order = "r.slug" if mine else "7 DESC, r.last_at DESC, r.slug"
+    rows = await node.manager.rows(LIST.format(order=order), user_id, not mine, most)
+    return [Listed(*row) for row in rows]

@@ -1,0 +1,131 @@
+"""Everybody who is connected to this process, and what concerns one of them rather than a room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+
+from accounts import events as account_events
+from accounts.events import user_topic
+from chat.connection import CloseCode, Connection, Writer
+from chat.events import ReadMark, UnreadCount
+from chat.signals import SIGNALS, Belongs, ReadMoved, Stirred
+from chat.unread import Standing, Unread
+from helpers.bus import Bus
+from helpers.database import Manager
+from helpers.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 25
+SILENCE = 50.0
+
+
+class Audience:
+    """The connections of this process by user, with their heartbeat and their unread counts."""
+
+    def __init__(self, manager: Manager, bus: Bus) -> None:
+        self.writer = Writer()
+        self._bus = bus
+        self._unread = Unread(manager)
+        self._by_user: dict[int, set[Connection]] = {}
+        self._tasks = Tasks("audience")
+        self._beat = 0
+
+    async def open(self) -> None:
+        """Begin to ask for signs of life."""
+        self._tasks.start("heartbeat", self._keep_beating)
+
+    async def close(self) -> None:
+        """Stop; the connections were seen out before."""
+        self.writer.close()
+        await self._tasks.close()
+
+    # -- coming and going -------------------------------------------------------------------------------------------------
+
+    async def connect(self, connection: Connection) -> None:
+        """Look after a connection from now on."""
+        connections = self._by_user.setdefault(connection.user.id, set())
+        connections.add(connection)
+        if len(connections) == 1:
+            await self._bus.subscribe(user_topic(connection.user.id))
+            await self._unread.watch(connection.user.id)
+
+    async def disconnect(self, connection: Connection) -> None:
+        """It is gone."""
+        connections = self._by_user.get(connection.user.id, set())
+        connections.discard(connection)
+        if not connections and self._by_user.pop(connection.user.id, None) is not None:
+            self._unread.forget(connection.user.id)
+            await self._bus.unsubscribe(user_topic(connection.user.id))
+
+    def of(self, user_id: int) -> tuple[Connection, ...]:
+        """This user's connections to this process."""
+        return tuple(self._by_user.get(user_id, ()))
+
+    def all(self) -> list[Connection]:
+        """Everybody's."""
+        return [connection for connections in self._by_user.values() for connection in connections]
+
+    # -- telling and hearing ----------------------------------------------------------------------------------------------
+
+    def signal(self, signal: ReadMoved | Belongs) -> None:
+        """Tell every process to which this user is connected."""
+        self._bus.publish(user_topic(signal.user_id), SIGNALS.encode(signal))
+
+    def hear(self, user_id: int, payload: bytes) -> None:
+        """Something was told that concerns one user. Raises BadFrame."""
+        match msgspec.json.decode(payload, type=dict[str, Any]).get("type"):
+            case "read_moved" | "belongs":
+                self._hear_signal(user_id, SIGNALS.decode(payload))
+            case _:
+                self._hear_of_account(user_id, account_events.decode(payload))
+
+    def _hear_signal(self, user_id: int, signal: object) -> None:
+        if isinstance(signal, ReadMoved):
+            standing = self._unread.read(signal)
+            for connection in self.of(user_id):
+                connection.tell(signal.room_id, ReadMark(signal.seq))
+            if standing is not None:
+                self._tell_unread(user_id, signal.room_id, standing)
+        elif isinstance(signal, Belongs):
+            self._tasks.once("following", self._unread.watch(user_id))
+
+    def _hear_of_account(self, user_id: int, event: account_events.AccountEvent) -> None:
+        for connection in self.of(user_id):
+            match event:
+                case account_events.SignedOut(session=session):
+                    if connection.session == session:
+                        connection.close(CloseCode.SIGNED_OUT, "You signed out.")
+                case account_events.SignedOutEverywhere():
+                    if connection.session is not None:
+                        connection.close(CloseCode.SIGNED_OUT, "You signed out everywhere.")
+                case account_events.Suspended():
+                    connection.close(CloseCode.SIGNED_OUT, "This account rests.")
+
+    def stir(self, stirred: Stirred) -> None:
+        """Something was said in a room: those here whose room it is learn how much they have not read."""
+        for user_id, standing in self._unread.stir(stirred):
+            self._tell_unread(user_id, stirred.room_id, standing)
+
+    def _tell_unread(self, user_id: int, room_id: int, standing: Standing) -> None:
+        news = UnreadCount(standing.slug, standing.count, standing.mentions)
+        for connection in self.of(user_id):
+            connection.tell(room_id, news)
+
+    async def _keep_beating(self) -> None:
+        """One wheel for all: each second the connections of one of its slots are asked for a sign of life."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1)
+            self._beat = (self._beat + 1) % HEARTBEAT
+            for connection in self.all():
+                if connection.slot % HEARTBEAT != self._beat:
+                    continue
+                if loop.time() - connection.heard_at > SILENCE:
+                    connection.close(CloseCode.SILENT, "Nothing was heard of you.")
+                else:
+                    connection.ping()

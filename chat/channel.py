@@ -1,0 +1,317 @@
+"""One room as this process hears it: who listens here, how far they have heard, and who is in the room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chat.connection import CloseCode, Connection
+from chat.events import (
+    Audited,
+    Batch,
+    Event,
+    Here,
+    MemberBanned,
+    MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    MemberMuted,
+    MemberRemovedSelf,
+    MemberUnmuted,
+    MessagePosted,
+    Person,
+    RecordedEvent,
+    Renamed,
+    RoleChanged,
+    SettingsChanged,
+    TopicChanged,
+    Typing,
+)
+from chat.history import FURTHEST_BEHIND, History
+from chat.members import Member
+from chat.models import Room
+from chat.policy import Permission, Role, may
+
+log = logging.getLogger(__name__)
+MOST_HELD = 2_000
+
+PutOut = MemberKicked | MemberBanned | MemberRemovedSelf
+
+
+class Dialect(Protocol):
+    """How one protocol says an event: whole WebSocket frames, or None for what it has no word for."""
+
+    def encode(self, event: Event) -> bytes | None:
+        """For everybody."""
+
+    def encode_for_author(self, event: Event) -> bytes | None:
+        """For the one who did it: with their nonce."""
+
+    def encode_unseen(self, event: Event) -> bytes | None:
+        """In the place of what this reader may not see."""
+
+    def dismiss(self, listener: Listener, code: CloseCode, reason: str) -> None:
+        """Let a listener go who is not in the room any more."""
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """A connection in a room. `held` collects live frames while it is being brought up to date."""
+
+    connection: Connection
+    member: Member
+    dialect: Dialect
+    held: list[bytes] | None = None
+
+    def send(self, frame: bytes) -> None:
+        """Hand over a frame, or hold it until the replay is done."""
+        if self.held is None:
+            self.connection.send(frame)
+            return
+        self.held.append(frame)
+        if len(self.held) > MOST_HELD:
+            self.connection.close(CloseCode.SLOW, "Too slow to keep up. Come back and resume.")
+
+    def release(self) -> None:
+        """Send what was held, and hold nothing more."""
+        held, self.held = self.held or [], None
+        for frame in held:
+            self.connection.send(frame)
+
+    def sees(self, event: Event) -> bool:
+        """Whether this reader may see it."""
+        return not isinstance(event, Audited) or may(self.member.role, Permission.SEE_AUDIT)
+
+
+@dataclass(slots=True)
+class Inhabitant:
+    """Somebody who is in the room just now."""
+
+    person: Person
+    role: Role
+
+
+@dataclass(eq=False)
+class Channel:
+    """A live room. `heard` is the number up to which everything was delivered here, `ranks` who is more than a member.
+
+    Delivery is in the order of numbers, without exception: what comes early waits until the gap was read.
+    """
+
+    room: Room
+    heard: int
+    history: History
+    do_beside: Callable[[str, Coroutine[Any, Any, None]], object]
+    listeners: set[Listener] = field(default_factory=set)
+    here: dict[int, Inhabitant] = field(default_factory=dict)
+    ranks: dict[int, Role] = field(default_factory=dict)
+    _early: dict[int, RecordedEvent] = field(default_factory=dict)
+    _catching_up: bool = False
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    # -- hearing ------------------------------------------------------------------------------------------------------
+
+    def hear(self, batch: Batch) -> None:
+        """Take what a commit wrote, here or in another process; deliver what is next in order."""
+        ready: list[RecordedEvent] = []
+        for event in batch.events:
+            if isinstance(event, Typing | Here):
+                self._pass_on(event)
+            elif event.seq == self.heard + 1:
+                ready.append(event)
+                self.heard = event.seq
+            elif event.seq > self.heard:
+                self._early[event.seq] = event
+        while self._early and (early := self._early.pop(self.heard + 1, None)) is not None:
+            ready.append(early)
+            self.heard = early.seq
+        self._deliver(ready)
+        if self._early:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Read what was missed. Numbers are committed in order, so it is there to be read."""
+        if not self._catching_up:
+            self._catching_up = True
+            self.do_beside(f"catching up in room {self.room.id}", self._catch_up())
+
+    async def _catch_up(self) -> None:
+        try:
+            await self.read_gap()
+        finally:
+            self._catching_up = False
+
+    async def read_gap(self) -> None:
+        """Deliver everything that is committed by now and was not heard."""
+        async with self._reading:
+            while True:
+                missed = await self.history.since(self.room.id, self.heard, self.heard + FURTHEST_BEHIND)
+                self.hear(Batch(self.room.id, list(missed)))
+                if len(missed) < FURTHEST_BEHIND:
+                    break
+        self._early = {seq: event for seq, event in self._early.items() if seq > self.heard}
+
+    # -- delivering ---------------------------------------------------------------------------------------------------
+
+    def _deliver(self, events: list[RecordedEvent]) -> None:
+        plain: list[RecordedEvent] = []
+        for event in events:
+            if type(event) is MessagePosted:
+                plain.append(event)
+                continue
+            self._fan_out(plain)
+            plain = []
+            self._note(event)
+            if isinstance(event, Audited):
+                self._fan_out_by_right(event)
+            else:
+                self._fan_out([event])
+            if isinstance(event, MemberKicked | MemberBanned | MemberRemovedSelf):
+                self._put_out(event)
+        self._fan_out(plain)
+
+    def _fan_out(self, events: list[RecordedEvent]) -> None:
+        if not events:
+            return
+        authors = {event.by.id for event in events if event.nonce}
+        for dialect in {listener.dialect for listener in self.listeners}:
+            blob = join(dialect.encode(event) for event in events)
+            for listener in tuple(self.listeners):
+                if listener.dialect is not dialect:
+                    continue
+                user_id = listener.member.user_id
+                own = blob
+                if user_id in authors:
+                    own = join(
+                        dialect.encode_for_author(event) if event.by.id == user_id else dialect.encode(event)
+                        for event in events
+                    )
+                if own:
+                    listener.send(own)
+
+    def _fan_out_by_right(self, event: RecordedEvent) -> None:
+        for listener in tuple(self.listeners):
+            dialect = listener.dialect
+            frame = dialect.encode(event) if listener.sees(event) else dialect.encode_unseen(event)
+            if frame:
+                listener.send(frame)
+
+    def _pass_on(self, event: Typing | Here) -> None:
+        if isinstance(event, Here):
+            self._note_here(event)
+            event = Here(event.joined, event.left, len(self.here))
+        for listener in tuple(self.listeners):
+            if isinstance(event, Typing) and listener.member.user_id == event.user.id:
+                continue
+            frame = listener.dialect.encode(event)
+            if frame and listener.held is None:
+                listener.send(frame)
+
+    def _put_out(self, event: PutOut) -> None:
+        match event:
+            case MemberKicked(reason=reason):
+                code = CloseCode.KICKED
+            case MemberBanned(reason=reason):
+                code = CloseCode.BANNED
+            case MemberRemovedSelf():
+                code, reason = CloseCode.NORMAL, "You left the room."
+        for listener in tuple(self.listeners):
+            if listener.member.user_id == event.user.id:
+                self.listeners.discard(listener)
+                listener.dialect.dismiss(listener, code, reason)
+
+    # -- knowing who is here --------------------------------------------------------------------------------------------
+
+    def _note(self, event: RecordedEvent) -> None:
+        match event:
+            case MemberJoined(user=user):
+                self.here[user.id] = Inhabitant(user, self._role_of(user))
+            case MemberLeft(user=user):
+                self.here.pop(user.id, None)
+            case Renamed(user=user):
+                if user.id in self.here:
+                    self.here[user.id].person = user
+                for listener in self._of(user.id):
+                    listener.member.name = user.name
+            case RoleChanged(user=user, role=word):
+                role = Role.named(word)
+                assert role is not None
+                self.ranks[user.id] = role
+                if user.id in self.here and self.here[user.id].role is not Role.ADMIN:
+                    self.here[user.id].role = role
+                for listener in self._of(user.id):
+                    listener.member.rank = role
+            case MemberMuted(user=user, until=until):
+                for listener in self._of(user.id):
+                    listener.member.muted_until = until
+            case MemberUnmuted(user=user):
+                for listener in self._of(user.id):
+                    listener.member.muted_until = None
+            case TopicChanged(topic=topic):
+                self.room.topic = topic
+            case SettingsChanged(changed=changed):
+                self.room.switches = {**self.room.switches, **changed.get("switches", {})}
+                self.room.title = changed.get("title", self.room.title)
+                self.room.slug = changed.get("slug", self.room.slug)
+            case _:
+                pass
+
+    def _note_here(self, event: Here) -> None:
+        for person in event.joined:
+            self.here[person.id] = Inhabitant(person, self._role_of(person))
+        for person in event.left:
+            self.here.pop(person.id, None)
+
+    def _role_of(self, person: Person) -> Role:
+        for listener in self._of(person.id):
+            return listener.member.role
+        if person.id in self.here:
+            return self.here[person.id].role
+        return self.ranks.get(person.id, Role.GUEST if person.guest else Role.MEMBER)
+
+    def _of(self, user_id: int) -> list[Listener]:
+        return [listener for listener in self.listeners if listener.member.user_id == user_id]
+
+    def people(self, most: int) -> list[Inhabitant]:
+        """Those here, the highest roles first, then by name."""
+        ordered = sorted(self.here.values(), key=lambda one: (-one.role, one.person.name.casefold()))
+        return ordered[:most]
+
+    # -- bringing a latecomer up to date ---------------------------------------------------------------------------------
+
+    async def replay(self, listener: Listener, after: int) -> bool:
+        """Send a listener everything after a number, then go live.
+
+        False, and nothing sent, when that is more than 500 entries, or a number from the future: never in part.
+        """
+        upto = self.heard
+        if after > upto or upto - after > FURTHEST_BEHIND or after < 0:
+            return False
+        if listener.held is not None:
+            return False
+        listener.held = []
+        blob = b""
+        try:
+            events = await self.history.since(self.room.id, after, upto, listener.member.floor)
+            blob = join(self.encode_for(listener, event) for event in events)
+        finally:
+            if blob:
+                listener.connection.send(blob)
+            listener.release()
+        return True
+
+    def encode_for(self, listener: Listener, event: RecordedEvent) -> bytes | None:
+        """An event as this listener is to see it."""
+        if not listener.sees(event):
+            return listener.dialect.encode_unseen(event)
+        if event.nonce and event.by.id == listener.member.user_id:
+            return listener.dialect.encode_for_author(event)
+        return listener.dialect.encode(event)
+
+
+def join(frames: Iterable[bytes | None]) -> bytes:
+    """Frames as one piece of bytes."""
+    return b"".join([frame for frame in frames if frame])

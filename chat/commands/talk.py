@@ -1,0 +1,45 @@
+"""What everybody may type."""
+
+from __future__ import annotations
+
+from chat.actions import membership, messages
+from chat.commands.command import CommandTable, Context
+from chat.commands.converters import Name, Rest, Text
+from chat.policy import Permission, Role
+
+talk = CommandTable("Everyone")
+
+
+@talk.command(Permission.READ, aliases=("?", "commands"), example="/help kill", name="help", harmless=True)
+async def help_(context: Context, command: Name = "") -> str:
+    """Lists what you may do here, or explains one command"""
+    return context.commands.help_text(context.role, command or None, context.switches)
+
+
+@talk.command(Permission.SPEAK, example="/me waves")
+async def me(context: Context, action: Text) -> None:
+    """Says what you do: * ann waves"""
+    await messages.post(context.node, context.room, context.member, action, context.request, style="action")
+
+
+@talk.command(Permission.READ, aliases=("names", "members"), example="/who", harmless=True)
+async def who(context: Context) -> str:
+    """Lists who is here, with their roles"""
+    channel = context.node.hub.here(context.room.id)
+    if channel is None:
+        channel = await context.node.hub.look(context.room.id)
+    people = channel.people(context.node.limits.people)
+    lines = [
+        one.person.name + (f" · {one.role.word}" if one.role is not Role.MEMBER else "") for one in people
+    ]
+    more = len(channel.here) - len(people)
+    count = f"{len(channel.here)} here in #{context.room.slug}"
+    return "\n".join([count, *lines, *([f"and {more} more"] if more else [])])
+
+
+@talk.command(Permission.RENAME_SELF, aliases=("name",), example="/nick Anna")
+async def nick(context: Context, new_name: Rest) -> str:
+    """Changes your name, everywhere on this site"""
+    return await membership.change_name(
+        context.node, context.room, context.member, new_name, context.request
+    )

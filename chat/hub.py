@@ -1,0 +1,236 @@
+"""This process's channels: it hears the bus, delivers, and sees that nothing was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from chat.audience import Audience
+from chat.channel import Channel, Inhabitant, Listener
+from chat.errors import NoSuchRoom
+from chat.events import BATCHES, Batch, MessagePosted, Person
+from chat.history import History
+from chat.members import ROOM_COLUMNS, ROOM_FIELDS, room_of
+from chat.policy import Role
+from chat.signals import NODES, SIGNALS, Activity, HaveYouHeard, Heard, Remark, Stirred, room_topic
+from helpers.bus import Bus
+from helpers.codec import BadFrame
+from helpers.database import Manager
+from helpers.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+CHECK_EVERY = 3.0
+TELL_ACTIVITY_EVERY = 0.5
+CONFIRM_WITHIN = 1.0
+LOOK = f"""SELECT {ROOM_COLUMNS}, (SELECT json_agg(json_build_array(u.id, u.name, u.is_guest, u.is_admin, m.role,
+        m.present_since IS NOT NULL)) FROM memberships m JOIN users u ON u.id = m.user_id
+        WHERE m.room_id = r.id AND (m.present_since IS NOT NULL OR (m.is_member AND m.role > 2)))
+    FROM rooms r WHERE r.id = %s"""
+
+
+class Hub:
+    """Everything live in one process."""
+
+    def __init__(self, manager: Manager, bus: Bus, node: str) -> None:
+        self.name = node
+        self.audience = Audience(manager, bus)
+        self.history = History(manager)
+        self._manager = manager
+        self._bus = bus
+        self._channels: dict[int, Channel] = {}
+        self._opening: dict[int, asyncio.Lock] = {}
+        self._stirred: dict[int, Stirred] = {}
+        self._asked: dict[str, tuple[set[str], asyncio.Event]] = {}
+        self._tasks = Tasks("hub")
+        self.remark = asyncio.Event()
+
+    async def open(self) -> None:
+        """Listen to the bus and begin to look after the connections."""
+        self._bus.listen(self._hear, self._lost)
+        await self._bus.subscribe(NODES)
+        await self.audience.open()
+        self._tasks.start("position check", self._keep_checking)
+        self._tasks.start("activity", self._keep_telling)
+
+    async def close(self) -> None:
+        """End what runs here; the sockets were seen out before."""
+        await self.audience.close()
+        await self._tasks.close()
+
+    # -- telling --------------------------------------------------------------------------------------------------------
+
+    def tell(self, batch: Batch) -> None:
+        """Deliver what was committed here to this process's listeners, and tell every other process."""
+        channel = self._channels.get(batch.room_id)
+        if channel is not None:
+            channel.hear(batch)
+        self._bus.publish(room_topic(batch.room_id), BATCHES.encode(batch))
+        self._note_activity(batch)
+
+    def pass_on(self, batch: Batch) -> None:
+        """Tell something passing, everywhere."""
+        channel = self._channels.get(batch.room_id)
+        if channel is not None:
+            channel.hear(batch)
+        told = msgspec.structs.replace(batch, origin=self.name)
+        self._bus.publish(room_topic(batch.room_id), BATCHES.encode(told))
+
+    def _note_activity(self, batch: Batch) -> None:
+        posts = [event for event in batch.events if isinstance(event, MessagePosted)]
+        if not posts:
+            return
+        before = self._stirred.get(batch.room_id)
+        mentioned = list(before.mentioned) if before else []
+        for post in posts:
+            mentioned.extend(mentions_in(post))
+        self._stirred[batch.room_id] = Stirred(batch.room_id, posts[-1].seq, batch.ordinal, mentioned)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_ACTIVITY_EVERY)
+            if self._stirred:
+                stirred, self._stirred = list(self._stirred.values()), {}
+                self._bus.publish(NODES, SIGNALS.encode(Activity(stirred)))
+
+    # -- hearing --------------------------------------------------------------------------------------------------------
+
+    def _hear(self, topic: str, payload: bytes) -> None:
+        try:
+            if topic.startswith("aiochat:{room:"):
+                self._hear_batch(BATCHES.decode(payload))
+            elif topic == NODES:
+                self._hear_signal(SIGNALS.decode(payload))
+            elif topic.startswith("aiochat:{user:"):
+                self.audience.hear(int(topic.removeprefix("aiochat:{user:").rstrip("}")), payload)
+        except BadFrame as error:
+            # Another version of this program may say what this one does not know; the log tells all that matters.
+            log.warning("hub: not understood on %s: %s", topic, error)
+
+    def _hear_batch(self, batch: Batch) -> None:
+        channel = self._channels.get(batch.room_id)
+        if channel is not None and batch.origin != self.name:
+            channel.hear(batch)
+
+    def _hear_signal(self, signal: Any) -> None:
+        match signal:
+            case Activity(rooms=rooms):
+                for stirred in rooms:
+                    self.audience.stir(stirred)
+            case HaveYouHeard(id=id, asker=asker, room_id=room_id, seq=seq):
+                if asker != self.name:
+                    self._tasks.once("hearing", self._hear_up_to(id, room_id, seq))
+            case Heard(id=id, node=node):
+                if id in self._asked:
+                    waiting, done = self._asked[id]
+                    waiting.discard(node)
+                    if not waiting:
+                        done.set()
+            case Remark():
+                self.remark.set()
+            case _:
+                pass
+
+    def _lost(self) -> None:
+        for channel in self._channels.values():
+            channel.catch_up()
+        self.remark.set()
+
+    # -- rooms ----------------------------------------------------------------------------------------------------------
+
+    async def channel(self, room_id: int) -> Channel:
+        """The live room, opened if nobody listened here yet. Raises NoSuchRoom."""
+        lock = self._opening.setdefault(room_id, asyncio.Lock())
+        async with lock:
+            channel = self._channels.get(room_id)
+            if channel is None:
+                # Listen first, then read where the log ends: what comes in between is not missed.
+                await self._bus.subscribe(room_topic(room_id))
+                try:
+                    channel = self._channels[room_id] = await self.look(room_id)
+                finally:
+                    if room_id not in self._channels:
+                        await self._bus.unsubscribe(room_topic(room_id))
+            return channel
+
+    async def look(self, room_id: int) -> Channel:
+        """The room as it is just now, without listening to it. Raises NoSuchRoom."""
+        row = await self._manager.row(LOOK, room_id)
+        if row is None:
+            raise NoSuchRoom
+        room = room_of(row[: len(ROOM_FIELDS)])
+        channel = Channel(room, room.last_seq, self.history, self._tasks.once)
+        for user_id, name, guest, admin, rank, is_here in row[-1] or ():
+            role = Role.ADMIN if admin else Role(rank)
+            if rank > Role.MEMBER:
+                channel.ranks[user_id] = Role(rank)
+            if is_here:
+                channel.here[user_id] = Inhabitant(Person(user_id, name, guest), role)
+        return channel
+
+    async def leave(self, channel: Channel, listener: Listener) -> None:
+        """A listener is gone; the channel closes with the last one."""
+        channel.listeners.discard(listener)
+        room_id = channel.room.id
+        lock = self._opening.setdefault(room_id, asyncio.Lock())
+        async with lock:
+            if not channel.listeners and self._channels.get(room_id) is channel:
+                del self._channels[room_id]
+                await self._bus.unsubscribe(room_topic(room_id))
+
+    def channels(self) -> Iterable[Channel]:
+        """Every live room of this process."""
+        return tuple(self._channels.values())
+
+    def here(self, room_id: int) -> Channel | None:
+        """The live room, if somebody listens here."""
+        return self._channels.get(room_id)
+
+    async def _hear_up_to(self, id: str, room_id: int, seq: int) -> None:
+        channel = self._channels.get(room_id)
+        if channel is not None and channel.heard < seq:
+            await channel.read_gap()
+        self._bus.publish(NODES, SIGNALS.encode(Heard(id, self.name)))
+
+    async def confirm(self, room_id: int, seq: int, nodes: Iterable[str]) -> set[str]:
+        """Wait until these processes have delivered up to a number; those that did not say so within a second."""
+        waiting = set(nodes) - {self.name}
+        if not waiting:
+            return set()
+        id, done = secrets.token_hex(8), asyncio.Event()
+        self._asked[id] = waiting, done
+        self._bus.publish(NODES, SIGNALS.encode(HaveYouHeard(id, self.name, room_id, seq)))
+        try:
+            async with asyncio.timeout(CONFIRM_WITHIN):
+                await done.wait()
+        except TimeoutError:
+            log.warning("hub: %s did not confirm %d in room %d", ", ".join(waiting), seq, room_id)
+        finally:
+            del self._asked[id]
+        return waiting
+
+    async def _keep_checking(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            live = list(self._channels)
+            if live:
+                rows = await self._manager.rows(
+                    "SELECT id, last_seq FROM rooms WHERE id = ANY (%s::bigint[])", live
+                )
+                for room_id, last_seq in rows:
+                    channel = self._channels.get(room_id)
+                    if channel is not None and channel.heard < last_seq:
+                        channel.catch_up()
+
+
+def mentions_in(post: MessagePosted) -> list[int]:
+    """The users a message means by name."""
+    if b'"mention"' not in bytes(post.parts):
+        return []
+    parts: list[dict[str, Any]] = msgspec.json.decode(post.parts)
+    return [part["id"] for part in parts if part.get("t") == "mention" and "id" in part]

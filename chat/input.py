@@ -1,0 +1,31 @@
+"""A typed line: words, or a command."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from chat.actions import messages
+from chat.commands import COMMANDS
+from chat.commands.command import Context, is_command, words
+from chat.log import Answer, Repeated, Request, digest
+from chat.members import Member
+from chat.models import Room
+from chat.node import Node
+from chat.parts import tidy
+
+
+async def say(node: Node, room: Room, member: Member, text: str, nonce: str, reply_to: int = 0) -> Answer:
+    """What somebody typed: `/x` is run, `//x` says "/x", all else is said. Nothing that begins like a command is posted.
+
+    The same nonce again gives the same answer, and nothing happens twice. Raises what the command or the words refuse.
+    """
+    text = tidy(text, node.limits.text)
+    request = Request(nonce, digest("say", text, str(reply_to)))
+    if not is_command(text):
+        return await messages.post(node, room, member, words(text), request, reply_to=reply_to)
+    context = Context(node, room, member, text, request, COMMANDS, room.set)
+    try:
+        answer = await COMMANDS.run(context, text)
+    except Repeated as repeated:
+        return repeated.answer
+    return Answer(at=datetime.now(UTC), text=answer or "")

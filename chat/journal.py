@@ -1,0 +1,336 @@
+"""The room's one ordered log and its only writer: it numbers, commits together, then tells."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import peewee
+
+from chat.errors import (
+    Archived,
+    Banned,
+    Busy,
+    Locked,
+    Muted,
+    NonceConflict,
+    NoSuchRoom,
+    NotAMember,
+    NotVoiced,
+    Removed,
+    Unavailable,
+    Unreadable,
+)
+from chat.events import Batch, MessagePosted, Person, RecordedEvent
+from chat.log import Answer, Log, Request, lock_room
+from helpers.database import Manager, is_lost, sqlstate
+from helpers.errors import AppError
+from helpers.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+MOST_QUEUED = 5_000
+MOST_IN_ONE_COMMIT = 500
+TRIES = 4
+PAUSE = 0.25
+DEADLOCK = "40P01"
+APPEND = """SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append(
+    %s::bigint[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s)"""
+
+
+@dataclass(slots=True, eq=False)
+class Post:
+    """Words on their way into the log. `room` is the slug, for refusals; `shown_nonce` is the client's own, if any."""
+
+    room_id: int
+    room: str
+    author: Person
+    nonce: str
+    digest: bytes
+    text: str
+    parts: bytes
+    mentions: list[int] = field(default_factory=list)
+    style: str = ""
+    reply_to: int = 0
+    shown_nonce: str = ""
+    kept: asyncio.Future[Answer] = field(init=False)
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """What may be in the log only once."""
+        return self.room_id, self.author.id, self.nonce
+
+    @property
+    def body(self) -> str:
+        """What the log keeps of it beside words."""
+        body: dict[str, Any] = {}
+        if self.style:
+            body["style"] = self.style
+        if self.reply_to:
+            body["reply_to"] = self.reply_to
+        return msgspec.json.encode(body).decode() if body else "{}"
+
+
+@dataclass(slots=True)
+class _Verdict:
+    verdict: str
+    seq: int
+    ordinal: int
+    at: datetime
+    until: datetime | None
+    name: str
+
+
+Committed = list[tuple[Post, _Verdict]]
+
+
+class Journal:
+    """Writes every room's log.
+
+    Posts that arrive while a commit is in flight go into the next one together. `tell` is handed what was committed,
+    never anything that was not.
+    """
+
+    def __init__(self, manager: Manager, tell: Callable[[Batch], None]) -> None:
+        self._manager = manager
+        self._tell = tell
+        self._queue: deque[Post] = deque()
+        self._something = asyncio.Event()
+        self._waiting_rooms: dict[int, deque[Post]] = {}
+        self._tasks = Tasks("journal")
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def open(self) -> None:
+        """Begin to write."""
+        self._tasks.start("writing", self._write)
+
+    async def close(self) -> None:
+        """Take no more, write what is queued, then end."""
+        self._closing = True
+        await self._idle.wait()
+        await self._tasks.close()
+
+    async def append(self, post: Post) -> Answer:
+        """Keep words; returns once they are committed.
+
+        Raises Busy when too much waits, Unavailable when PostgreSQL does not answer in time, NonceConflict,
+        and what forbids the author to speak: Banned, Removed, Muted, Archived, Locked, NotVoiced, NotAMember.
+        """
+        if self._closing or len(self._queue) >= MOST_QUEUED:
+            raise Busy
+        post.kept = asyncio.get_running_loop().create_future()
+        self._queue.append(post)
+        self._idle.clear()
+        self._something.set()
+        return await post.kept
+
+    @asynccontextmanager
+    async def transaction(
+        self, room_id: int, actor_id: int = 0, request: Request | None = None
+    ) -> AsyncIterator[Log]:
+        """One act in a room: checked and recorded under the room's lock, told when it is committed.
+
+        Inside there is nothing but SQL: start no task, await no other queue, and never `append`.
+        Raises NoSuchRoom, Repeated, NonceConflict.
+        """
+        async with self.transactions([room_id], actor_id, request) as logs:
+            yield logs[room_id]
+
+    @asynccontextmanager
+    async def transactions(
+        self, room_ids: list[int], actor_id: int = 0, request: Request | None = None
+    ) -> AsyncIterator[dict[int, Log]]:
+        """The same for several rooms at once, locked in the order of their ids. The receipt is kept in the first asked for."""
+        logs: dict[int, Log] = {}
+        try:
+            async with self._manager.transaction():
+                now = datetime.now(UTC)
+                for room_id in sorted(set(room_ids)):
+                    asked = request if room_id == room_ids[0] else None
+                    opened = await lock_room(self._manager, room_id, now, asked, actor_id)
+                    if opened is None:
+                        raise NoSuchRoom
+                    await opened.look_for_receipt()
+                    logs[room_id] = opened
+                yield logs
+                for opened in logs.values():
+                    await opened.close()
+        except (peewee.OperationalError, peewee.InterfaceError) as error:
+            log.warning("journal: an act was not kept: %s", error)
+            raise Unavailable from error
+        for room_id, opened in logs.items():
+            if opened.events:
+                self._tell(Batch(room_id, list(opened.events), opened.room.last_ordinal))
+
+    async def _write(self) -> None:
+        committed: Committed = []
+        while True:
+            if not self._queue:
+                self._settle(committed)
+                committed = []
+                if not self._queue and not self._waiting_rooms:
+                    self._idle.set()
+                self._something.clear()
+                await self._something.wait()
+            posts = self._take()
+            if not posts:
+                continue
+            flight = asyncio.create_task(self._commit(posts, wait=False), name="journal: commit")
+            if committed:
+                # The next commit is on its way before the last one is told: disk and sockets work side by side.
+                await asyncio.sleep(0)
+                self._settle(committed)
+            committed = await flight
+
+    def _take(self) -> list[Post]:
+        posts: list[Post] = []
+        keys: set[tuple[int, int, str]] = set()
+        later: list[Post] = []
+        while self._queue and len(posts) < MOST_IN_ONE_COMMIT:
+            post = self._queue.popleft()
+            if post.room_id in self._waiting_rooms:
+                self._waiting_rooms[post.room_id].append(post)
+            elif post.key in keys:
+                later.append(post)
+            else:
+                keys.add(post.key)
+                posts.append(post)
+        self._queue.extendleft(reversed(later))
+        return posts
+
+    async def _commit(self, posts: list[Post], *, wait: bool) -> Committed:
+        in_doubt = False
+        for attempt in range(TRIES):
+            try:
+                return self._judged(posts, await self._append(posts, wait), in_doubt)
+            except (peewee.OperationalError, peewee.InterfaceError) as error:
+                if not is_lost(error) and sqlstate(error) != DEADLOCK:
+                    log.warning("journal: %d posts were not kept: %s", len(posts), error)
+                    break
+                # It may have been committed before the line broke: asked again, the nonces tell.
+                in_doubt = True
+                if attempt + 1 < TRIES:
+                    await asyncio.sleep(PAUSE * 2**attempt)
+            except (peewee.PeeweeException, ValueError, TypeError) as error:
+                if len(posts) == 1:
+                    log.warning("journal: a post cannot be kept: %s", error)
+                    self._refuse(posts[0], Unreadable())
+                    return []
+                return [pair for post in posts for pair in await self._commit([post], wait=wait)]
+        for post in posts:
+            self._refuse(post, Unavailable())
+        return []
+
+    async def _append(self, posts: list[Post], wait: bool) -> list[_Verdict]:
+        rows = await self._manager.rows(
+            APPEND,
+            [post.room_id for post in posts],
+            [post.author.id for post in posts],
+            [post.nonce for post in posts],
+            [post.digest for post in posts],
+            [post.text for post in posts],
+            [post.parts.decode() for post in posts],
+            [post.body for post in posts],
+            ["{%s}" % ",".join(map(str, post.mentions)) for post in posts],
+            wait,
+        )
+        return [_Verdict(*row[1:]) for row in rows]
+
+    def _judged(self, posts: list[Post], verdicts: list[_Verdict], in_doubt: bool) -> Committed:
+        committed: Committed = []
+        for post, verdict in zip(posts, verdicts, strict=True):
+            if verdict.verdict == "ok" or (in_doubt and verdict.verdict == "again"):
+                committed.append((post, verdict))
+            elif verdict.verdict == "again":
+                self._answer(post, Answer(seq=verdict.seq, at=verdict.at, duplicate=True))
+            elif verdict.verdict == "locked":
+                self._wait_for_room(post)
+            else:
+                self._refuse(post, refusal(verdict.verdict, post, verdict.until))
+        return committed
+
+    def _wait_for_room(self, post: Post) -> None:
+        waiting = self._waiting_rooms.get(post.room_id)
+        if waiting is None:
+            waiting = self._waiting_rooms[post.room_id] = deque()
+            self._tasks.once(f"room {post.room_id}", self._write_room(post.room_id, waiting))
+        waiting.append(post)
+
+    async def _write_room(self, room_id: int, waiting: deque[Post]) -> None:
+        try:
+            while waiting:
+                keys: set[tuple[int, int, str]] = set()
+                posts: list[Post] = []
+                while waiting and len(posts) < MOST_IN_ONE_COMMIT and waiting[0].key not in keys:
+                    posts.append(waiting.popleft())
+                    keys.add(posts[-1].key)
+                self._settle(await self._commit(posts, wait=True))
+        finally:
+            del self._waiting_rooms[room_id]
+            self._something.set()
+
+    def _settle(self, committed: Committed) -> None:
+        rooms: dict[int, tuple[list[RecordedEvent], int]] = {}
+        for post, verdict in committed:
+            events, _ = rooms.get(post.room_id, ([], 0))
+            events.append(said(post, verdict))
+            rooms[post.room_id] = events, verdict.ordinal or 0
+        for room_id, (events, ordinal) in rooms.items():
+            self._tell(Batch(room_id, list(events), ordinal))
+        for post, verdict in committed:
+            self._answer(post, Answer(seq=verdict.seq, at=verdict.at))
+
+    def _answer(self, post: Post, answer: Answer) -> None:
+        # An author who stopped waiting has said it all the same.
+        if not post.kept.done():
+            post.kept.set_result(answer)
+
+    def _refuse(self, post: Post, error: AppError) -> None:
+        if not post.kept.done():
+            post.kept.set_exception(error)
+
+
+def said(post: Post, verdict: _Verdict) -> MessagePosted:
+    """The event of a post that was kept."""
+    return MessagePosted(
+        seq=verdict.seq,
+        at=verdict.at,
+        by=Person(post.author.id, verdict.name, post.author.guest),
+        nonce=post.shown_nonce,
+        text=post.text,
+        parts=msgspec.Raw(post.parts),
+        style=post.style,
+        reply_to=post.reply_to,
+    )
+
+
+def refusal(verdict: str, post: Post, until: datetime | None) -> AppError:
+    """Why words were not kept, from the database's one word for it."""
+    match verdict:
+        case "banned" if until is not None:
+            return Banned(until, room=post.room)
+        case "removed" if until is not None:
+            return Removed(until, room=post.room)
+        case "muted" if until is not None:
+            return Muted(until)
+        case "nonce_conflict":
+            return NonceConflict()
+        case "archived":
+            return Archived(post.room)
+        case "room_locked":
+            return Locked(post.room)
+        case "moderated":
+            return NotVoiced(post.room)
+        case "no_such_room":
+            return NoSuchRoom()
+        case _:
+            return NotAMember(post.room)

@@ -1,0 +1,137 @@
+"""This process: hub, bus, journal and presence as one value, opened and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from chat.comings import Comings
+from chat.connection import CloseCode
+from chat.events import Batch, Here, Typing
+from chat.history import History
+from chat.hub import Hub
+from chat.journal import Journal
+from chat.presence import Mark, Presence
+from chat.signals import NODES, SIGNALS, Remark
+from helpers.bus import Bus
+from helpers.database import Manager
+from helpers.tasks import Tasks
+from helpers.throttle import TokenBucket
+
+SPREAD = 2.0
+MOST_BUCKETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may ask of this process.
+
+    Sizes of text in characters, of frames in bytes, times in seconds. A user may say `burst` things at once, and then
+    `rate` a second.
+    """
+
+    text: int = 4_000
+    frame: int = 65_536
+    topic: int = 250
+    reason: int = 512
+    people: int = 100
+    connections: int = 20
+    burst: int = 20
+    rate: float = 5.0
+    kick: int = 60
+    undo: int = 900
+
+
+class Node:
+    """One process of the site.
+
+    `epoch` names the numbering of all logs: numbers of two epochs are never compared.
+    """
+
+    def __init__(
+        self, manager: Manager, bus: Bus, redis: Redis, limits: Limits | None = None, grace: float = 10.0
+    ) -> None:
+        self.name = secrets.token_hex(6)
+        self.manager = manager
+        self.redis = redis
+        self.limits = limits or Limits()
+        self.epoch = ""
+        self.bus = bus
+        self.hub = Hub(manager, bus, self.name)
+        self.history = History(manager)
+        self.journal = Journal(manager, self.hub.tell)
+        self.presence = Presence(redis, self.name)
+        self.comings = Comings(manager, self.journal, self.presence, self._pass_on_here, grace)
+        self.tasks = Tasks("node")
+        self._buckets: dict[int, TokenBucket] = {}
+        self.closing = False
+
+    async def open(self) -> None:
+        """Begin: the bus, then the hub, then the journal."""
+        self.epoch = await self.manager.value("SELECT epoch FROM site WHERE id = 1")
+        await self.bus.open()
+        await self.hub.open()
+        await self.journal.open()
+        self.tasks.start("marking", self._keep_marking)
+        self.tasks.start("sweeping", self._keep_sweeping)
+
+    async def close(self) -> None:
+        """End in order: sockets, then the journal, drained, then the bus. Pools are their owner's."""
+        await self.let_go()
+        await self.journal.close()
+        await self.tasks.close()
+        await self.hub.close()
+        await self.bus.close()
+
+    async def let_go(self) -> None:
+        """Close every socket with 1012, spread over two seconds where there are many. Nobody is called gone for it."""
+        self.closing = True
+        connections = self.hub.audience.all()
+        pause = min(0.01, SPREAD / max(1, len(connections)))
+        for connection in connections:
+            connection.close(CloseCode.RESTART, "The server restarts. Come back in a moment.")
+            await asyncio.sleep(pause)
+
+    async def __aenter__(self) -> Node:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def marks(self) -> Iterable[Mark]:
+        """Every connection in every room of this process."""
+        return [
+            (channel.room.id, listener.member.user_id, listener.connection.id)
+            for channel in self.hub.channels()
+            for listener in channel.listeners
+        ]
+
+    def patience(self, user_id: int) -> float:
+        """Count one thing said by this user; the seconds to wait where it is too much at once, else 0."""
+        bucket = self._buckets.get(user_id)
+        if bucket is None:
+            if len(self._buckets) >= MOST_BUCKETS:
+                self._buckets.clear()
+            bucket = self._buckets[user_id] = TokenBucket(self.limits.rate, self.limits.burst)
+        return bucket.take()
+
+    def type(self, room_id: int, typing: Typing) -> None:
+        """Tell a room that somebody is writing."""
+        self.hub.pass_on(Batch(room_id, [typing]))
+
+    def _pass_on_here(self, room_id: int, here: Here) -> None:
+        self.hub.pass_on(Batch(room_id, [here]))
+
+    async def _keep_marking(self) -> None:
+        await self.comings.keep_marking(self.marks, self.hub.remark)
+
+    async def _keep_sweeping(self) -> None:
+        await self.comings.keep_sweeping(self._ask_for_marks)
+
+    def _ask_for_marks(self) -> None:
+        self.bus.publish(NODES, SIGNALS.encode(Remark(self.name)))

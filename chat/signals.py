@@ -1,0 +1,73 @@
+"""What processes tell each other beside the logs: read marks, activity, and "have you heard?"."""
+
+from __future__ import annotations
+
+import msgspec
+
+from helpers.codec import Codec
+
+NODES = "aiochat:{nodes}"
+
+
+def room_topic(room_id: int) -> str:
+    """Where a room's events are told."""
+    return f"aiochat:{{room:{room_id}}}"
+
+
+class Stirred(msgspec.Struct, frozen=True, array_like=True):
+    """Something was said in a room: its last number and count of messages, and who was meant by name."""
+
+    room_id: int
+    seq: int
+    ordinal: int
+    mentioned: list[int] = []
+
+
+class Activity(msgspec.Struct, frozen=True, tag="activity"):
+    """The rooms in which something was said within the last moment."""
+
+    rooms: list[Stirred]
+
+
+class HaveYouHeard(msgspec.Struct, frozen=True, tag="have_you_heard"):
+    """Every process with sockets of this user in this room is to hear up to `seq`, and answer."""
+
+    id: str
+    asker: str
+    room_id: int
+    seq: int
+
+
+class Heard(msgspec.Struct, frozen=True, tag="heard"):
+    """The answer of one process."""
+
+    id: str
+    node: str
+
+
+class ReadMoved(msgspec.Struct, frozen=True, tag="read_moved"):
+    """A user has read a room up to here; `ordinal` counts the messages among that."""
+
+    user_id: int
+    room_id: int
+    slug: str
+    seq: int
+    ordinal: int
+
+
+class Belongs(msgspec.Struct, frozen=True, tag="belongs"):
+    """A user became a member of a room, or is none any more."""
+
+    user_id: int
+    room_id: int
+    member: bool
+
+
+class Remark(msgspec.Struct, frozen=True, tag="remark"):
+    """Redis has forgotten who is here: every process is to say it again."""
+
+    node: str
+
+
+Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark
+SIGNALS: Codec[Signal] = Codec(Signal)

@@ -1,0 +1,1 @@
+"""One file for each wire protocol. They translate; no rule lives here."""

@@ -1,0 +1,312 @@
+"""The native room socket, `aiochat.v2`: one room, typed JSON frames. docs/protocol.md is for those who write clients."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, assert_never
+
+import msgspec
+from aiohttp import web
+
+from accounts.errors import NotSignedIn
+from accounts.middlewares import user_of
+from accounts.sessions import session_ref
+from chat.actions import membership, messages
+from chat.audience import HEARTBEAT
+from chat.channel import Inhabitant, Listener
+from chat.connection import CloseCode, text_frame
+from chat.errors import Busy, TooFast
+from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
+from chat.input import say
+from chat.keys import NODE
+from chat.log import Answer, Request, digest
+from chat.members import Member, admit, enter, member_in
+from chat.models import Room
+from chat.node import Node
+from chat.presence import Mark
+from chat.sockets.socket import Socket
+from helpers.codec import Codec
+from helpers.errors import AppError
+
+PROTOCOL = "aiochat.v2"
+TYPING_EVERY = 3.0
+
+Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:\-]{1,64}\Z")]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class Say(msgspec.Struct, tag="say"):
+    """Words or a command."""
+
+    nonce: Nonce
+    text: str
+    reply_to: Number = 0
+
+
+class Edit(msgspec.Struct, tag="edit"):
+    """Other words for one's own message."""
+
+    nonce: Nonce
+    target: Number
+    text: str
+
+
+class Remove(msgspec.Struct, tag="remove"):
+    """Take a message back."""
+
+    nonce: Nonce
+    target: Number
+
+
+class Resume(msgspec.Struct, tag="resume"):
+    """Everything after a number, then live."""
+
+    epoch: str
+    after: Number
+
+
+class Read(msgspec.Struct, tag="read"):
+    """Read up to here."""
+
+    seq: Number
+
+
+class IsTyping(msgspec.Struct, tag="typing"):
+    """Is writing words."""
+
+
+class Ping(msgspec.Struct, tag="ping"):
+    """A browser cannot see the pings of the protocol beneath: it may ask by this."""
+
+
+Asked = Say | Edit | Remove | Resume | Read | IsTyping | Ping
+ASKED: Codec[Asked] = Codec(Asked)
+
+
+class UnknownProtocol(AppError):
+    """The client offers no subprotocol that is spoken here."""
+
+    code = "unknown_protocol"
+    message = f"Offer the subprotocol {PROTOCOL} in Sec-WebSocket-Protocol."
+
+
+class RoomDialect:
+    """Every event as one JSON frame: its own fields, and `nonce` for its author alone."""
+
+    def encode(self, event: Event) -> bytes | None:
+        if isinstance(event, Recorded) and event.nonce:
+            event = msgspec.structs.replace(event, nonce="")
+        return text_frame(msgspec.json.encode(event))
+
+    def encode_for_author(self, event: Event) -> bytes | None:
+        return text_frame(msgspec.json.encode(event))
+
+    def encode_unseen(self, event: Event) -> bytes | None:
+        return frame("skip", seq=event.seq) if isinstance(event, Recorded) else None
+
+    def dismiss(self, listener: Listener, code: CloseCode, reason: str) -> None:
+        listener.connection.close(code, reason)
+
+
+DIALECT = RoomDialect()
+
+
+def frame(kind: str, **fields: Any) -> bytes:
+    """A frame of this protocol."""
+    return text_frame(msgspec.json.encode({"type": kind, **fields}))
+
+
+PONG = frame("pong")
+
+
+async def room_socket(request: web.Request) -> web.StreamResponse:
+    """`GET /rooms/<slug>/ws`. Who may not come in is refused before the 101.
+
+    Raises NotSignedIn, NoSuchRoom, Banned, Removed, UnknownProtocol, Busy.
+    """
+    node = request.config_dict[NODE]
+    user = user_of(request)
+    offered = request.headers.get("Sec-WebSocket-Protocol", "")
+    if PROTOCOL not in [one.strip() for one in offered.split(",")]:
+        raise UnknownProtocol
+    if node.closing:
+        raise Busy
+    room, member = await enter(node.manager, user.id, request.match_info["slug"])
+    member = await membership.join(node, room, member)
+    return await RoomConversation(node, room, member).hold(request)
+
+
+class RoomConversation:
+    """One native socket in one room."""
+
+    def __init__(self, node: Node, room: Room, member: Member) -> None:
+        self.node = node
+        self.room = room
+        self.member = member
+        self.socket = Socket(node, member.person, (PROTOCOL,))
+        self._typed_at = -TYPING_EVERY
+
+    async def hold(self, request: web.Request) -> web.StreamResponse:
+        """From the handshake to the end."""
+        session = None if "Authorization" in request.headers else session_ref(request)
+        self.connection = await self.socket.open(request, session, self._tell)
+        audience = self.node.hub.audience
+        try:
+            await audience.connect(self.connection)
+            if len(audience.of(self.member.user_id)) > self.node.limits.connections:
+                self.connection.close(CloseCode.TOO_MANY, "Too many connections. Close another one first.")
+                await self.socket.listen(self._hear, self._refuse)
+            else:
+                await self._take_part()
+        finally:
+            await audience.disconnect(self.connection)
+        return self.socket.response
+
+    async def _take_part(self) -> None:
+        self.channel = await self.node.hub.channel(self.room.id)
+        # From this line on nothing passes by unheard; it waits until the greeting is out.
+        self.listener = Listener(self.connection, self.member, DIALECT, held=[])
+        self.channel.listeners.add(self.listener)
+        head = self.channel.heard
+        mark = (self.room.id, self.member.user_id, self.connection.id)
+        arrived = False
+        try:
+            if await self._greet(head):
+                arrived = True
+                await self.node.comings.arrive(
+                    mark, self.member.person, known=self.member.present_since is not None
+                )
+            await self.socket.listen(self._hear, self._refuse)
+        except AppError as error:
+            self._refuse(error, None)
+            self.connection.close(CloseCode.TRY_AGAIN, error.text)
+        finally:
+            await self.node.hub.leave(self.channel, self.listener)
+            if arrived:
+                await self._depart(mark)
+
+    async def _greet(self, head: int) -> bool:
+        """Look once more who this is, now that nothing can be missed; then say hello and let go what waited."""
+        member = await member_in(self.node.manager, self.room.id, self.member.user_id)
+        try:
+            if member is None:
+                raise NotSignedIn
+            admit(self.channel.room, member)
+        except AppError as error:
+            self.connection.close(CloseCode.BANNED if error.code == "banned" else CloseCode.KICKED, error.text)
+            return False
+        self.member = self.listener.member = member
+        self.connection.send(self._hello(head))
+        self.listener.release()
+        return True
+
+    def _hello(self, head: int) -> bytes:
+        limits, member = self.node.limits, self.member
+        people = [told(one) for one in self.channel.people(limits.people)]
+        return frame(
+            "hello",
+            protocol=2,
+            epoch=self.node.epoch,
+            floor=member.floor,
+            head=head,
+            read=member.read_seq,
+            room=self.channel.room.told(),
+            you={
+                "id": member.user_id,
+                "name": member.name,
+                "role": member.role.word,
+                "muted_until": member.muted_until,
+            },
+            here={"count": len(self.channel.here), "people": people},
+            limits={"text": limits.text, "frame": limits.frame},
+            heartbeat=HEARTBEAT,
+        )
+
+    async def _depart(self, mark: Mark) -> None:
+        if self.node.closing:
+            # Nobody is called gone for a restart: the sweep looks who did not come back.
+            await self.node.comings.unmark(mark)
+            return
+        lost = self.socket.was_lost
+        self.node.tasks.once(
+            "departing", self.node.comings.depart(mark, self.member.person, lost=lost, grace=lost)
+        )
+
+    # -- what comes in --------------------------------------------------------------------------------------------------
+
+    async def _hear(self, data: str) -> None:
+        match ASKED.decode(data):
+            case Say(nonce=nonce, text=text, reply_to=reply_to):
+                self._require_patience()
+                answer = await say(self.node, self.channel.room, self.listener.member, text, nonce, reply_to)
+                self._acknowledge(nonce, answer)
+            case Edit(nonce=nonce, target=target, text=text):
+                self._require_patience()
+                request = Request(nonce, digest("edit", str(target), text))
+                self._acknowledge(
+                    nonce,
+                    await messages.edit(self.node, self.channel.room, self.listener.member, target, text, request),
+                )
+            case Remove(nonce=nonce, target=target):
+                request = Request(nonce, digest("remove", str(target)))
+                self._acknowledge(
+                    nonce, await messages.remove(self.node, self.channel.room, self.listener.member, target, request)
+                )
+            case Resume(epoch=epoch, after=after):
+                await self._resume(epoch, after)
+            case Read(seq=seq):
+                await membership.mark_read(self.node, self.channel.room, self.member.user_id, seq)
+            case IsTyping():
+                self._type()
+            case Ping():
+                self.connection.send(PONG)
+            case never:
+                assert_never(never)
+
+    def _require_patience(self) -> None:
+        wait = self.node.patience(self.member.user_id)
+        if wait:
+            raise TooFast(wait)
+
+    def _acknowledge(self, nonce: str, answer: Answer) -> None:
+        fields: dict[str, Any] = {"nonce": nonce, "at": answer.at}
+        if answer.seq:
+            fields["seq"] = answer.seq
+        if answer.duplicate:
+            fields["duplicate"] = True
+        self.connection.send(frame("ack", **fields))
+        if answer.text:
+            self.connection.send(frame("notice", text=answer.text, nonce=nonce))
+
+    async def _resume(self, epoch: str, after: int) -> None:
+        recovered = epoch == self.node.epoch and await self.channel.replay(self.listener, after)
+        self.connection.send(frame("resumed", recovered=recovered, head=self.channel.heard))
+
+    def _type(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._typed_at >= TYPING_EVERY and not self.listener.member.is_muted:
+            self._typed_at = now
+            self.node.type(self.room.id, Typing(self.listener.member.person))
+
+    # -- what goes out --------------------------------------------------------------------------------------------------
+
+    def _refuse(self, error: AppError, nonce: str | None) -> None:
+        fields = error.told()
+        if nonce is not None:
+            fields["nonce"] = nonce
+        self.connection.send(frame("error", **fields))
+
+    def _tell(self, room_id: int, news: News) -> None:
+        match news:
+            case UnreadCount() if room_id != self.room.id:
+                self.connection.send(text_frame(msgspec.json.encode(news)))
+            case ReadMark() if room_id == self.room.id:
+                self.connection.send(text_frame(msgspec.json.encode(news)))
+            case _:
+                pass
+
+
+def told(one: Inhabitant) -> dict[str, Any]:
+    """Somebody who is here, as clients see them."""
+    person: dict[str, Any] = msgspec.to_builtins(one.person)
+    return {**person, "role": one.role.word}

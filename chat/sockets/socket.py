@@ -1,0 +1,169 @@
+"""The life every socket shares: admitted, heard, refused, seen out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import peewee
+from aiohttp import WSMessage, WSMsgType, web
+
+from chat.connection import CloseCode, Connection, Line
+from chat.errors import Unavailable
+from chat.events import News, Person
+from chat.node import Node
+from helpers.errors import AppError
+
+log = logging.getLogger(__name__)
+
+SEND_BUFFER = 128 * 1024
+MOST_BAD_FRAMES = 10
+MINUTE = 60.0
+CLOSE_WITHIN = 10.0
+MOST_REASON = 123
+LOST = frozenset({None, CloseCode.GOING_AWAY, 1006, CloseCode.RESTART, CloseCode.SILENT, CloseCode.SLOW})
+
+
+class Broken(AppError):
+    """Something failed that should not: the log of the server says what."""
+
+    code = "internal"
+    message = "Something went wrong here. Nothing was posted twice; try again."
+    status = 500
+    temporary = True
+
+
+class Refused(AppError):
+    """Frames of this kind are not taken."""
+
+    code = "bad_request"
+    message = "Only text frames with JSON are understood here."
+
+
+def refusal_of(error: Exception) -> AppError:
+    """The refusal to tell for whatever was raised; what nobody foresaw is logged."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+        log.warning("socket: the database does not answer: %s", error)
+        return Unavailable()
+    log.error("socket: a frame failed", exc_info=error)
+    return Broken()
+
+
+class Socket:
+    """A WebSocket from the handshake to the last frame.
+
+    `hear` is given each text frame; what it raises is told by `refuse`.
+    """
+
+    def __init__(self, node: Node, user: Person, protocols: tuple[str, ...] = ()) -> None:
+        self.node = node
+        self.user = user
+        self.response = web.WebSocketResponse(
+            protocols=protocols,
+            compress=False,
+            autoping=False,
+            # aiohttp refuses at the limit itself.
+            max_msg_size=node.limits.frame + 1,
+            timeout=CLOSE_WITHIN,
+        )
+        self.connection: Connection
+        self._line: asyncio.WriteTransport
+        self._closing: asyncio.Task[None] | None = None
+        self._bad_frames: deque[float] = deque(maxlen=MOST_BAD_FRAMES)
+
+    async def open(
+        self, request: web.Request, session: str | None, news: Callable[[int, News], None]
+    ) -> Connection:
+        """Answer the handshake. From here on bytes are written past aiohttp, whole frames at a time."""
+        await self.response.prepare(request)
+        transport = request.transport
+        if not isinstance(transport, asyncio.WriteTransport):
+            raise ConnectionResetError
+        self._line = transport
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            # A stalled reader is seen early, and the kernel holds little for it.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        line: Line = transport
+        self.connection = Connection(
+            self.user, line, self.node.hub.audience.writer, self._end, news, session=session
+        )
+        return self.connection
+
+    @property
+    def close_code(self) -> int | None:
+        """With which code it ended: ours if we closed it, else the other side's."""
+        return self.connection.closing or self.response.close_code
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether the line broke, rather than somebody leaving."""
+        return self.close_code in LOST
+
+    async def listen(
+        self, hear: Callable[[str], Awaitable[None]], refuse: Callable[[AppError, str | None], None]
+    ) -> None:
+        """Take frames until the end, one after the other."""
+        loop = asyncio.get_running_loop()
+        while True:
+            message: WSMessage = await self.response.receive()
+            self.connection.heard_at = loop.time()
+            match message.type:
+                case WSMsgType.TEXT:
+                    await self._hear(message.data, hear, refuse)
+                case WSMsgType.PING:
+                    await self.response.pong(message.data)
+                case WSMsgType.PONG:
+                    pass
+                case WSMsgType.BINARY:
+                    refuse(Refused(), None)
+                    self._count_bad_frame()
+                case _:
+                    break
+        if self._closing is not None:
+            await self._closing
+
+    async def _hear(
+        self, data: str, hear: Callable[[str], Awaitable[None]], refuse: Callable[[AppError, str | None], None]
+    ) -> None:
+        try:
+            await hear(data)
+        except Exception as error:
+            told = refusal_of(error)
+            refuse(told, nonce_in(data))
+            if told.code in ("bad_request", "bad_frame"):
+                self._count_bad_frame()
+
+    def _count_bad_frame(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._bad_frames.append(now)
+        if len(self._bad_frames) == MOST_BAD_FRAMES and now - self._bad_frames[0] < MINUTE:
+            self.connection.close(CloseCode.BAD_FRAMES, "Too many frames that could not be read.")
+
+    def _end(self, code: CloseCode, reason: str) -> None:
+        self._closing = self.node.tasks.once("closing a socket", self._close(code, reason))
+
+    async def _close(self, code: CloseCode, reason: str) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await self.response.close(code=code, message=reason.encode()[:MOST_REASON])
+        except (TimeoutError, ConnectionError):
+            # A reader that takes nothing takes no close frame either.
+            self._line.abort()
+
+
+def nonce_in(data: str) -> str | None:
+    """The nonce of a frame that could not be understood otherwise."""
+    try:
+        frame: Any = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    nonce = frame.get("nonce") if isinstance(frame, dict) else None
+    return nonce if isinstance(nonce, str) and len(nonce) <= 64 else None
