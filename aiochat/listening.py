@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 
 from aiochat.trouble import Trouble
+
+OLD_WORKERS_END = 3.0
+LOOK_AGAIN = 0.1
 
 
 class CannotListen(Trouble):
@@ -22,9 +26,17 @@ def take_shared(host: str, port: int) -> socket.socket:
 
     Sharing is only allowed where nobody listens yet: two sites would otherwise take turns on one port.
     """
-    with _bound(host, port, shared=False) as alone:
-        port = alone.getsockname()[1]
-    return _bound(host, port, shared=True)
+    until = time.monotonic() + OLD_WORKERS_END
+    while True:
+        try:
+            with _bound(host, port, shared=False) as alone:
+                port = alone.getsockname()[1]
+            return _bound(host, port, shared=True)
+        except CannotListen:
+            # Workers whose parent was killed a moment ago may still be on their way out.
+            if time.monotonic() > until:
+                raise
+            time.sleep(LOOK_AGAIN)
 
 
 def join_shared(host: str, port: int) -> socket.socket:

@@ -51,9 +51,7 @@ def _wait(what: str, ask: Callable[[float], None], within: float) -> None:
             ask(max(0.1, until - time.monotonic()))
         except (psycopg.Error, redis.RedisError, OSError, ValueError) as error:
             if time.monotonic() + PAUSE > until:
-                raise Unreachable(
-                    f"{what} does not answer after {within:g} seconds: {_reason(error)}"
-                ) from error
+                raise Unreachable(f"{what} does not answer within {within:g} s: {_reason(error)}") from error
             time.sleep(PAUSE)
         else:
             return
@@ -61,5 +59,4 @@ def _wait(what: str, ask: Callable[[float], None], within: float) -> None:
 
 def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # psycopg says last what it tried last.
-    return (lines[-1] if lines else type(error).__name__).removeprefix("- ").rstrip(".") + "."
+    return (lines[0] if lines else type(error).__name__).removeprefix("connection failed: ").rstrip(".") + "."

@@ -1,0 +1,54 @@
+# make run: a chat on http://localhost:8080, with all it needs. make test, make check: before you hand anything over.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test check fmt coverage migrate pins clean
+
+run: $(VENV)/.run
+	@exec $(BIN)/aiochat serve --with-parent
+
+migrate: $(VENV)/.run
+	@$(BIN)/aiochat migrate
+
+test: $(VENV)/.test
+	@$(BIN)/python -m pytest
+
+coverage: $(VENV)/.test
+	@$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/check_templates
+	@sh .ci/check_javascript
+
+fmt: $(VENV)/.dev
+	@$(BIN)/ruff check --fix-only --exit-zero --quiet
+	@$(BIN)/ruff format
+
+# After a change of requirements/*.in.
+pins: $(VENV)/.dev
+	@$(PIP) install uv
+	@sh requirements/pin $(BIN)/uv
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov
+
+# Each stamp stands for one file of pinned packages, installed as it is now.
+$(VENV)/.%: requirements/%.txt pyproject.toml setup.cfg | $(VENV)/.made
+	@echo "Installing requirements/$*.txt into $(VENV) ..."
+	@$(PIP) install --require-hashes --requirement requirements/$*.txt
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "aiochat needs Python 3.11 or newer, and there is no $(PYTHON) here: install it, or say make PYTHON=/path/to/python." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "aiochat needs Python 3.11 or newer, and $(PYTHON) is older: say make PYTHON=/path/to/a/newer/python." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments: install its venv package, on Debian and Ubuntu: apt install python3-venv." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
