@@ -169,7 +169,6 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.line_end = -1
-        self.no_more_blocks = False
 
     def pieces(self) -> Iterator[_Piece]:
         while trigger := _TRIGGER.search(self.text, self.at):
@@ -200,9 +199,8 @@ class _Scanner:
         return _Piece("code", start, end + len(marks), self.text[inside:end])
 
     def _block(self, start: int, inside: int) -> _Piece | None:
-        end = -1 if self.no_more_blocks else self.text.find("```", inside)
+        end = self.text.find("```", inside)
         if end < 0:
-            self.no_more_blocks = True
             return None
         words = self.text[inside:end]
         if not words.strip():

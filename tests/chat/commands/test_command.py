@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,8 +62,12 @@ async def destroy(context: Context, room: str) -> None:
 COMMANDS = CommandTable.join(ruling, talk)
 
 
+NOBODY: Any = None  # What none of these commands ask.
+
+
 def context(role: Role = Role.OWNER, line: str = "") -> Context:
-    return Context(cast("Any", None), cast("Any", SimpleNamespace(role=role)), line, "n1", b"", COMMANDS)
+    caller: Any = SimpleNamespace(role=role)
+    return Context(NOBODY, NOBODY, caller, line, NOBODY, COMMANDS)
 
 
 async def run(line: str, role: Role = Role.OWNER) -> str | None:
