@@ -12,6 +12,9 @@ from redis.backoff import ExponentialBackoff
 from accounts.keys import SITE_CARD
 from accounts.site import SiteCard
 from aiochat.settings import Settings
+from chat.keys import NODE
+from chat.models import MODELS
+from chat.node import Limits, Node
 from helpers.bus import RedisBus
 from helpers.database import Manager
 from helpers.web import BUS, MANAGER, REDIS
@@ -43,6 +46,21 @@ async def redis(app: web.Application) -> AsyncIterator[None]:
             yield
         finally:
             await bus.close()
+
+
+async def node(app: web.Application) -> AsyncIterator[None]:
+    """What lives in this process: rooms, sockets, the journal."""
+    settings = app[SETTINGS]
+    limits = Limits(text=settings.text_limit)
+    app[MANAGER].bind(MODELS)
+    async with Node(app[MANAGER], app[BUS], app[REDIS], limits) as opened:
+        app[NODE] = opened
+        yield
+
+
+async def let_go(app: web.Application) -> None:
+    """Tell every socket that the site restarts, before anything behind it closes."""
+    await app[NODE].let_go()
 
 
 def connect_redis(url: str) -> Redis:

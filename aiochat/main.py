@@ -11,11 +11,13 @@ from accounts.csrf import csrf_middleware
 from accounts.keys import SECRET
 from accounts.middlewares import user_middleware
 from accounts.storage import RedisSessions
+from accounts.views import page_context
 from aiochat import contexts
 from aiochat.assets import Assets
 from aiochat.headers import guarding
 from aiochat.routes import add_routes
 from aiochat.settings import STATIC, TEMPLATES, Settings
+from chat.keys import GUESTS
 from helpers.middlewares import (
     ALLOWED_ORIGINS,
     OWN_ORIGINS,
@@ -24,6 +26,7 @@ from helpers.middlewares import (
     proxy_middleware,
     remember_prepared,
 )
+from helpers.web import PAGE_CONTEXTS
 
 A_DAY = 86400
 
@@ -46,6 +49,8 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[contexts.SETTINGS] = settings
     app[SECRET] = settings.secret_key.encode()
+    app[GUESTS] = settings.welcomes_guests
+    app[PAGE_CONTEXTS] = (page_context,)
     app[OWN_ORIGINS] = frozenset({settings.public_url} if settings.public_url else ())
     app[ALLOWED_ORIGINS] = frozenset(settings.allowed_origins)
 
@@ -55,7 +60,8 @@ def create_app(settings: Settings) -> web.Application:
     )
     environment.globals["static"] = assets.url
 
-    app.cleanup_ctx.extend([contexts.database, contexts.redis])
+    app.cleanup_ctx.extend([contexts.database, contexts.redis, contexts.node])
+    app.on_shutdown.append(contexts.let_go)
     app.on_response_prepare.append(remember_prepared)
     app.on_response_prepare.append(guarding(is_secure=settings.is_secure))
     add_routes(app, assets)

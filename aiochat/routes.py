@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from accounts import views as account_views
 from aiochat import health
 from aiochat.assets import Assets
+from chat import api, views, welcome
+from chat.sockets.room import room_socket
 
 
 def add_routes(app: web.Application, assets: Assets) -> None:
@@ -14,6 +17,35 @@ def add_routes(app: web.Application, assets: Assets) -> None:
         [
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
+            web.get("/", views.home),
+            web.get("/setup/{token}", welcome.set_up_page),
+            web.post("/setup/{token}", welcome.set_up),
+            web.get("/join/{token}", welcome.join_page),
+            web.post("/join/{token}", welcome.join),
+            web.get("/register", account_views.register_page),
+            web.post("/register", account_views.register),
+            web.get("/login", account_views.login_page),
+            web.post("/login", account_views.login),
+            web.get("/logout", account_views.logout_page),
+            web.post("/logout", account_views.logout),
+            web.get("/me", account_views.profile),
+            web.post("/me/password", account_views.change_password),
+            web.post("/me/sign-out-everywhere", account_views.sign_out_everywhere),
+            web.post("/theme", account_views.set_theme),
+            web.get("/rooms", views.list_rooms),
+            web.post("/rooms", views.create_room),
+            web.get("/rooms/{slug}", views.show_room),
+            web.post("/rooms/{slug}", views.say_by_form),
+            web.get("/rooms/{slug}/ws", room_socket),
+            web.get("/chat/rooms", views.old_list),
+            web.get("/chat/rooms/{slug}", views.old_room),
+            web.get("/api/commands", api.list_commands),
+            web.get("/api/rooms", api.list_rooms),
+            web.post("/api/rooms", api.create_room),
+            web.get("/api/rooms/{slug}/messages", api.read_messages),
+            web.post("/api/rooms/{slug}/messages", api.post_message),
+            web.get("/api/rooms/{slug}/here", api.who_is_here),
+            web.get("/api/rooms/{slug}/me", api.about_me),
             web.get("/static/{hash:[0-9a-f]+}/{path:.+}", assets.serve),
         ]
     )

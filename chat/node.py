@@ -71,24 +71,24 @@ class Node:
         self.closing = False
 
     async def open(self) -> None:
-        """Begin: the bus, then the hub, then the journal."""
+        """Begin: the hub, then the journal. The bus and the pools are open already."""
         self.epoch = await self.manager.value("SELECT epoch FROM site WHERE id = 1")
-        await self.bus.open()
         await self.hub.open()
         await self.journal.open()
         self.tasks.start("marking", self._keep_marking)
         self.tasks.start("sweeping", self._keep_sweeping)
 
     async def close(self) -> None:
-        """End in order: sockets, then the journal, drained, then the bus. Pools are their owner's."""
+        """End in order: sockets, then the journal, drained, then the hub. Bus and pools are their owner's to close."""
         await self.let_go()
         await self.journal.close()
         await self.tasks.close()
         await self.hub.close()
-        await self.bus.close()
 
     async def let_go(self) -> None:
         """Close every socket with 1012, spread over two seconds where there are many. Nobody is called gone for it."""
+        if self.closing:
+            return
         self.closing = True
         connections = self.hub.audience.all()
         pause = min(0.01, SPREAD / max(1, len(connections)))

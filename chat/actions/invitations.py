@@ -23,6 +23,7 @@ from helpers.errors import AppError
 LOBBY = "lobby"
 DAYS = 7
 MOST_SITE_TITLE = 64
+REGISTRATIONS = ("open", "invite", "closed")
 
 
 class NoInvitation(AppError):
@@ -122,15 +123,6 @@ async def _use(node: Node, invited: Invited) -> None:
         raise NoInvitation
 
 
-async def set_up_token(node: Node) -> str | None:
-    """A new one-time set-up link's token, replacing any before it; None once the site is set up."""
-    token = secrets.token_urlsafe(16)
-    row = await node.manager.row(
-        "UPDATE site SET setup_hash = %s WHERE id = 1 AND set_up_at IS NULL RETURNING id", _hash(token)
-    )
-    return token if row else None
-
-
 async def may_set_up(node: Node, token: str) -> bool:
     """Whether this is the set-up link that is good now."""
     row = await node.manager.row(
@@ -139,17 +131,23 @@ async def may_set_up(node: Node, token: str) -> bool:
     return row is not None
 
 
-async def set_up(node: Node, token: str, title: str, comer: Newcomer, *, guests: bool) -> tuple[User, str]:
+async def set_up(
+    node: Node, token: str, title: str, comer: Newcomer, *, registration: str, guests: bool
+) -> tuple[User, str]:
     """Make the site's admin, a lobby, and an invitation to hand on; the link is good once.
 
-    Returns the admin and the invitation's token. Raises NoSetUp, NameTaken, TooLong, Empty.
+    `registration` is `open`, `invite` or `closed`. Returns the admin and the invitation's token.
+    Raises NoSetUp, NameTaken, TooLong, Empty.
     """
-    title = tidy(title, MOST_SITE_TITLE, "title")
+    title = tidy(title, MOST_SITE_TITLE, "site")
+    if registration not in REGISTRATIONS:
+        registration = "invite"
     async with node.manager.transaction():
         row = await node.manager.row(
-            "UPDATE site SET title = %s, setup_hash = NULL, set_up_at = now() "
+            "UPDATE site SET title = %s, registration = %s, setup_hash = NULL, set_up_at = now() "
             "WHERE id = 1 AND set_up_at IS NULL AND setup_hash = %s RETURNING id",
             title,
+            registration,
             _hash(token),
         )
         if row is None:

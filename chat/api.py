@@ -1,0 +1,152 @@
+"""Rooms over HTTP, for programs: pages of the log, saying something, who is here, what can be typed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+
+from accounts.middlewares import user_of
+from chat.actions import membership, rooms
+from chat.commands import COMMANDS
+from chat.errors import NoSuchRoom, TooFast
+from chat.events import RecordedEvent
+from chat.history import PAGE, Page
+from chat.input import say
+from chat.keys import NODE
+from chat.log import new_nonce
+from chat.members import Member, enter
+from chat.models import Room
+from chat.node import Node
+from chat.sockets.room import Nonce, told
+from helpers.web import json_response, read_json, read_paging
+
+
+class Said(msgspec.Struct):
+    """What a program says."""
+
+    text: str
+    nonce: Nonce | None = None
+    reply_to: Annotated[int, msgspec.Meta(ge=0, le=2**62)] = 0
+
+
+class NewRoom(msgspec.Struct):
+    """A room to be made."""
+
+    slug: str
+    title: str = ""
+    topic: str = ""
+    private: bool = False
+
+
+async def _entered(request: web.Request) -> tuple[Node, Room, Member]:
+    node = request.config_dict[NODE]
+    user = user_of(request)
+    room, member = await enter(node.manager, user.id, request.match_info["slug"])
+    return node, room, member
+
+
+async def list_rooms(request: web.Request) -> web.StreamResponse:
+    """GET /api/rooms: the rooms one may know of."""
+    node = request.config_dict[NODE]
+    return json_response({"rooms": await rooms.visible_to(node, user_of(request).id)})
+
+
+async def create_room(request: web.Request) -> web.StreamResponse:
+    """POST /api/rooms: make one. 201 with the room."""
+    node = request.config_dict[NODE]
+    user = user_of(request)
+    wanted = await read_json(request, NewRoom)
+    room = await rooms.create(
+        node, user.id, wanted.slug, wanted.title, topic=wanted.topic, private=wanted.private
+    )
+    return json_response(room.told(), status=201)
+
+
+async def read_messages(request: web.Request) -> web.StreamResponse:
+    """GET /api/rooms/<slug>/messages?before=|after=|around=&limit=: a page of the log, oldest first."""
+    node, room, member = await _entered(request)
+    page = await page_of(node, room, member, request)
+    return json_response(
+        {
+            "entries": [shown(entry, member.user_id) for entry in page.entries],
+            "complete": page.complete,
+            "head": room.last_seq,
+            "epoch": node.epoch,
+        }
+    )
+
+
+async def page_of(node: Node, room: Room, member: Member, request: web.Request) -> Page:
+    """The page of the log that the address asks for. Raises BadParameter."""
+    asked = read_paging(request, usual=PAGE)
+    history, floor = node.history, member.floor
+    if asked.before is not None:
+        return await history.before(room.id, asked.before, asked.limit, floor)
+    if asked.after is not None:
+        return await history.after(room.id, asked.after, asked.limit, floor)
+    if asked.around is not None:
+        return await history.around(room.id, asked.around, asked.limit, floor)
+    return await history.latest(room.id, asked.limit, floor)
+
+
+def shown(entry: RecordedEvent, user_id: int) -> dict[str, Any]:
+    """An entry as its frame has it; the nonce for its author alone."""
+    if entry.nonce and entry.by.id != user_id:
+        entry = msgspec.structs.replace(entry, nonce="")
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(entry))
+    return fields
+
+
+async def post_message(request: web.Request) -> web.StreamResponse:
+    """POST /api/rooms/<slug>/messages: 201 with the number, or 200 with notices where a command was typed."""
+    said = await read_json(request, Said)
+    node, room, member = await _entered(request)
+    member = await membership.join(node, room, member)
+    wait = node.patience(member.user_id)
+    if wait:
+        raise TooFast(wait)
+    answer = await say(node, room, member, said.text, said.nonce or new_nonce(), said.reply_to)
+    fields: dict[str, Any] = {"at": answer.at}
+    if answer.seq:
+        fields["seq"] = answer.seq
+    if answer.duplicate:
+        fields["duplicate"] = True
+    if answer.text:
+        fields["notices"] = [answer.text]
+    return json_response(fields, status=200 if answer.text or answer.duplicate else 201)
+
+
+async def who_is_here(request: web.Request) -> web.StreamResponse:
+    """GET /api/rooms/<slug>/here"""
+    node, room, _ = await _entered(request)
+    channel = node.hub.here(room.id) or await node.hub.look(room.id)
+    people = channel.people(node.limits.people)
+    return json_response({"count": len(channel.here), "people": [told(one) for one in people]})
+
+
+async def about_me(request: web.Request) -> web.StreamResponse:
+    """GET /api/rooms/<slug>/me: whether one may come in, and as what. A browser cannot see why a socket was refused."""
+    _, room, member = await _entered(request)
+    return json_response(
+        {
+            "id": member.user_id,
+            "name": member.name,
+            "role": member.role.word,
+            "member": member.is_member,
+            "muted_until": member.muted_until,
+            "room": room.told(),
+        }
+    )
+
+
+async def list_commands(request: web.Request) -> web.StreamResponse:
+    """GET /api/commands?room=<slug>: what one may type there; without a room, what a member may."""
+    node = request.config_dict[NODE]
+    user = user_of(request)
+    slug = request.query.get("room")
+    if slug is None:
+        raise NoSuchRoom
+    room, member = await enter(node.manager, user.id, slug)
+    return json_response({"commands": COMMANDS.describe(member.role, room.set), "total": len(COMMANDS)})

@@ -1,0 +1,208 @@
+"""Rooms as pages: the list, the room itself, and saying something by a plain form."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from accounts.forms import Form, empty_form, read_form
+from accounts.keys import USER
+from accounts.middlewares import login_required, user_of
+from chat.actions import membership, rooms
+from chat.actions.rooms import Listed, slug_of
+from chat.api import page_of, shown
+from chat.errors import Banned, NoSuchRoom, Removed, TooFast
+from chat.input import say
+from chat.keys import NODE
+from chat.log import new_nonce
+from chat.members import Member, enter, find_room
+from chat.models import Room
+from chat.node import Node
+from chat.policy import Role
+from chat.sockets.room import told
+from helpers.errors import AppError
+from helpers.web import flash, read_number, redirect, render_page
+
+AROUND = 50
+
+
+async def home(request: web.Request) -> web.StreamResponse:
+    """GET /: one's own only room, the list of rooms, or the door."""
+    user = request.get(USER)
+    if user is None:
+        raise redirect("/login")
+    mine = await rooms.visible_to(request.config_dict[NODE], user.id, mine=True, most=2)
+    raise redirect(f"/rooms/{mine[0].slug}" if len(mine) == 1 else "/rooms")
+
+
+@login_required
+async def list_rooms(request: web.Request) -> web.StreamResponse:
+    """GET /rooms"""
+    return await _directory(request, empty_form())
+
+
+@login_required
+async def create_room(request: web.Request) -> web.StreamResponse:
+    """POST /rooms: make a room and go there."""
+    form = await read_form(request, "slug", "title", "private")
+    node, user = request.config_dict[NODE], user_of(request)
+    wanted = form["slug"].strip().lstrip("#")
+    try:
+        room = await rooms.create(
+            node,
+            user.id,
+            slug_of(wanted) or wanted,
+            form["title"].strip() or wanted,
+            private=bool(form["private"]),
+        )
+    except AppError as error:
+        form.refuse(error, beside="slug")
+        return await _directory(request, form)
+    raise redirect(f"/rooms/{room.slug}")
+
+
+async def _directory(request: web.Request, form: Form) -> web.StreamResponse:
+    node, user = request.config_dict[NODE], user_of(request)
+    listing = await rooms.visible_to(node, user.id)
+    context = {
+        "listing": [_listed(room) for room in listing],
+        "rooms": await _index(node, user.id),
+        "errors": form.errors,
+        "values": form.values,
+    }
+    return await render_page(request, "chat/rooms.html", context, status=form.status)
+
+
+async def _index(node: Node, user_id: int, current: str = "") -> list[dict[str, Any]]:
+    mine = await rooms.visible_to(node, user_id, mine=True)
+    return [{**_listed(room), "current": room.slug == current} for room in mine]
+
+
+def _listed(room: Listed) -> dict[str, Any]:
+    return {
+        "slug": room.slug,
+        "title": room.title,
+        "topic": room.topic,
+        "kind": room.kind,
+        "private": room.private,
+        "here": room.here,
+        "last_at": room.last_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "member": room.member,
+        "unread": room.unread,
+        "mentions": room.mentions,
+    }
+
+
+@login_required
+async def show_room(request: web.Request) -> web.StreamResponse:
+    """GET /rooms/<slug>: the last entries, or with `before` or `at` earlier ones."""
+    node, user = request.config_dict[NODE], user_of(request)
+    slug = request.match_info["slug"]
+    try:
+        room, member = await enter(node.manager, user.id, slug)
+    except NoSuchRoom:
+        room = await find_room(node.manager, slug)
+        if room.slug == slug:
+            raise
+        raise redirect(f"/rooms/{room.slug}") from None
+    except (Removed, Banned) as error:
+        return await _shown_out(request, error)
+    return await _room_page(request, node, room, member)
+
+
+async def _room_page(
+    request: web.Request, node: Node, room: Room, member: Member, *, status: int = 200
+) -> web.StreamResponse:
+    at = read_number(request, "at")
+    if at is not None:
+        page = await node.history.around(room.id, at, AROUND, member.floor)
+    else:
+        page = await page_of(node, room, member, request)
+    entries = [shown(entry, member.user_id) for entry in page.entries]
+    first, last = (entries[0]["seq"], entries[-1]["seq"]) if entries else (0, 0)
+    older = bool(entries) and bool((await node.history.before(room.id, first, 1, member.floor)).entries)
+    newer = bool(entries) and bool((await node.history.after(room.id, last, 1, member.floor)).entries)
+    channel = node.hub.here(room.id) or await node.hub.look(room.id)
+    context = {
+        "room": {**room.told(), "private": room.set.private},
+        "you": {"id": member.user_id, "name": member.name, "role": member.role.word},
+        "rooms": await _index(node, member.user_id, room.slug),
+        "people": [{**told(one), "here": True} for one in channel.people(node.limits.people)],
+        "here_count": len(channel.here),
+        "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
+        "entries": entries,
+        "has_older": older,
+        "older_url": f"/rooms/{room.slug}?before={first}",
+        "newer_url": f"/rooms/{room.slug}?after={last}" if newer else "",
+        "head": room.last_seq,
+        "epoch": node.epoch,
+        "read": member.read_seq if member.is_member else None,
+        "limits": {"text": node.limits.text},
+        "nonce": new_nonce().lstrip("~"),
+    }
+    return await render_page(request, "chat/room.html", context, status=status)
+
+
+@login_required
+async def say_by_form(request: web.Request) -> web.StreamResponse:
+    """POST /rooms/<slug>: what was typed into the composer where no script runs."""
+    node, user = request.config_dict[NODE], user_of(request)
+    form = await read_form(request, "text", "nonce")
+    slug = request.match_info["slug"]
+    try:
+        room, member = await enter(node.manager, user.id, slug)
+        member = await membership.join(node, room, member)
+        wait = node.patience(user.id)
+        if wait:
+            raise TooFast(wait)
+        answer = await say(node, room, member, form["text"], form["nonce"][:64] or new_nonce())
+        if answer.text:
+            await flash(request, answer.text)
+    except (Removed, Banned) as error:
+        return await _shown_out(request, error)
+    except NoSuchRoom:
+        raise
+    except AppError as error:
+        await flash(request, error.text, "error")
+    raise redirect(f"/rooms/{slug}")
+
+
+async def _shown_out(request: web.Request, error: Removed | Banned) -> web.StreamResponse:
+    """The page of somebody who may not come in just now: by whom, why, until when."""
+    node, user = request.config_dict[NODE], user_of(request)
+    room = await find_room(node.manager, request.match_info["slug"])
+    row = await node.manager.row(
+        "SELECT m.author_name, m.at, s.reason, coalesce(s.banned_until, s.out_until) FROM memberships s "
+        "LEFT JOIN messages m ON m.room_id = s.room_id AND m.kind IN ('kicked', 'banned') "
+        "AND m.body->'user'->>'id' = s.user_id::text WHERE s.room_id = %s AND s.user_id = %s "
+        "ORDER BY m.seq DESC LIMIT 1",
+        room.id,
+        user.id,
+    )
+    by, at, reason, until = row or ("", None, "", None)
+    context = {
+        "room": {**room.told(), "private": room.set.private},
+        "banned": isinstance(error, Banned),
+        "by": by,
+        "at": _iso(at),
+        "reason": reason,
+        "until": _iso(until),
+        "rooms": await _index(node, user.id),
+    }
+    return await render_page(request, "chat/removed.html", context, status=error.status)
+
+
+def _iso(moment: datetime | None) -> str:
+    return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+async def old_list(request: web.Request) -> web.StreamResponse:
+    """GET /chat/rooms: where the list once was."""
+    raise web.HTTPMovedPermanently("/rooms")
+
+
+async def old_room(request: web.Request) -> web.StreamResponse:
+    """GET /chat/rooms/<slug>: where rooms once were."""
+    raise web.HTTPMovedPermanently(f"/rooms/{request.match_info['slug']}")

@@ -1,0 +1,114 @@
+"""The ways in by a link: setting the site up, and coming by invitation."""
+
+from __future__ import annotations
+
+import io
+
+import segno
+from aiohttp import web
+from markupsafe import Markup
+
+from accounts import doors
+from accounts.actions import Newcomer, newcomer
+from accounts.forms import Form, empty_form, read_form
+from accounts.keys import SITE_CARD, USER
+from accounts.models import User
+from accounts.sessions import sign_in
+from chat.actions import invitations
+from chat.actions.invitations import LOBBY, Invited, NoSetUp
+from chat.keys import GUESTS, NODE
+from helpers.errors import AppError
+from helpers.middlewares import OWN_ORIGINS
+from helpers.web import REDIS, redirect, render_page
+
+
+async def set_up_page(request: web.Request) -> web.StreamResponse:
+    """GET /setup/<token>"""
+    if not await invitations.may_set_up(request.config_dict[NODE], request.match_info["token"]):
+        raise NoSetUp
+    return await _set_up(request, empty_form())
+
+
+async def set_up(request: web.Request) -> web.StreamResponse:
+    """POST /setup/<token>: the admin, the lobby, and the link for the others."""
+    node, token = request.config_dict[NODE], request.match_info["token"]
+    if not await invitations.may_set_up(node, token):
+        raise NoSetUp
+    form = await read_form(request, "site", "name", "password", "registration")
+    try:
+        comer = await newcomer(form["name"], form["password"])
+        admin, invitation = await invitations.set_up(
+            node,
+            token,
+            form["site"],
+            comer,
+            registration=form["registration"],
+            guests=request.config_dict[GUESTS],
+        )
+    except NoSetUp:
+        raise
+    except AppError as error:
+        form.refuse(error, beside="name")
+        return await _set_up(request, form)
+    await sign_in(request, admin)
+    request[USER] = admin
+    request.config_dict[SITE_CARD].forget()
+    url = f"{_address(request)}/join/{invitation}"
+    context = {"invite_url": url, "invite_qr": qr(url), "room": {"slug": LOBBY}}
+    return await render_page(request, "chat/invite.html", context)
+
+
+async def _set_up(request: web.Request, form: Form) -> web.StreamResponse:
+    context = {"errors": form.errors, "values": form.values}
+    return await render_page(request, "chat/setup.html", context, status=form.status)
+
+
+def qr(text: str) -> Markup:
+    """The text as a QR code: inline SVG, in the colour of what is around it."""
+    out = io.BytesIO()
+    segno.make(text, error="m").save(
+        out, kind="svg", xmldecl=False, svgns=False, border=0, dark="currentColor", omitsize=True, nl=False
+    )
+    return Markup(out.getvalue().decode())  # noqa: S704 - made here, of modules and a path
+
+
+async def join_page(request: web.Request) -> web.StreamResponse:
+    """GET /join/<token>: the invitation, opened. It is used only by the form on it."""
+    invited = await invitations.look(request.config_dict[NODE], request.match_info["token"])
+    return await _join(request, invited, empty_form())
+
+
+async def join(request: web.Request) -> web.StreamResponse:
+    """POST /join/<token>: come in, with a new account or with one's own."""
+    node, token = request.config_dict[NODE], request.match_info["token"]
+    invited = await invitations.look(node, token)
+    form = await read_form(request, "name", "password")
+    user: User | None = request.get(USER)
+    comer: Newcomer | User
+    try:
+        if user is None:
+            comer = await newcomer(form["name"], form["password"])
+            await doors.count_sign_up(request.config_dict[REDIS], request.remote)
+        else:
+            comer = user
+        joined, invited = await invitations.accept(node, token, comer)
+    except invitations.NoInvitation:
+        raise
+    except AppError as error:
+        form.refuse(error, beside="name")
+        return await _join(request, invited, form)
+    if user is None:
+        await sign_in(request, joined)
+    raise redirect(f"/rooms/{invited.slug}" if invited.slug else "/rooms")
+
+
+async def _join(request: web.Request, invited: Invited, form: Form) -> web.StreamResponse:
+    room = {"slug": invited.slug, "title": invited.title, "topic": invited.topic} if invited.slug else None
+    context = {"invited_by": invited.by, "room": room, "errors": form.errors, "values": form.values}
+    return await render_page(request, "chat/join.html", context, status=form.status)
+
+
+def _address(request: web.Request) -> str:
+    """Where this site is, for a link to hand on: its public address, or the one it was asked at."""
+    known = sorted(request.config_dict.get(OWN_ORIGINS, ()))
+    return known[0] if known else f"{request.scheme}://{request.host}"
