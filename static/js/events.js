@@ -18,6 +18,7 @@ export function build(entry) {
   Object.assign(line.dataset, { seq: entry.seq, kind: entry.type, at: entry.at })
   if (entry.by) line.dataset.by = entry.by.id
   if (entry.user) Object.assign(line.dataset, { user: entry.user.id, name: entry.user.name })
+  if (entry.target) line.dataset.target = entry.target
   if (entry.undo_until) line.dataset.until = entry.undo_until
   const time = line.querySelector("time")
   time.dateTime = entry.at

@@ -18,6 +18,7 @@ export class MessageList extends HTMLElement {
     this.room.find = (seq) => this.line(seq)
     localise(this)
     this.#retime()
+    this.#takeBack()
     for (const message of this.querySelectorAll(".message")) this.#heard(message)
     arrange(this.#spine)
     this.addEventListener("click", this.#click)
@@ -69,7 +70,7 @@ export class MessageList extends HTMLElement {
         return this.#append(entry)
       case "undone":
         if (entry.message && entry.parts) this.#change(entry.message, (article) => speak(article, entry, this.room))
-        return this.#append(entry)
+        return this.#append(entry, () => this.#takeBack())
       case "cleared":
         return this.#clear(entry)
       default:
@@ -103,6 +104,7 @@ export class MessageList extends HTMLElement {
       const line = this.#draw(entry)
       if (line) this.#spine.insertBefore(line, this.#tail)
     }
+    this.#takeBack()
     arrange(this.#spine)
     this.removeAttribute("aria-busy")
     this.#scroll.toEnd()
@@ -193,13 +195,14 @@ export class MessageList extends HTMLElement {
     return this.querySelector("[data-nonce], .newer")
   }
 
-  #append(entry) {
+  #append(entry, then = () => {}) {
     const line = this.#draw(entry)
     if (!line) return null
     const pending = entry.nonce ? this.pending(entry.nonce) : null
     this.#scroll.below(() => {
       pending?.remove()
       this.#spine.insertBefore(line, this.#tail)
+      then()
       arrange(this.#spine, line)
     })
     return line
@@ -253,6 +256,14 @@ export class MessageList extends HTMLElement {
     }
     for (const message of root.querySelectorAll?.(".message time") ?? []) {
       message.closest(".message").setAttribute("aria-label", `${message.closest(".message").dataset.name}, ${clock(message.dateTime)}`)
+    }
+  }
+
+  /** An act that was taken back offers no Undo any more. */
+  #takeBack() {
+    for (const { dataset } of this.querySelectorAll("[data-kind=undone][data-target]")) {
+      const line = this.line(dataset.target)
+      if (line) withdraw(line)
     }
   }
 
