@@ -7,13 +7,13 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import peewee
 from aiohttp import WSMessage, WSMsgType, web
 
-from chat.connection import CloseCode, Connection, Line
+from chat.connection import CloseCode, Connection
 from chat.errors import Unavailable
 from chat.events import News, Person
 from chat.node import Node
@@ -83,17 +83,16 @@ class Socket:
     ) -> Connection:
         """Answer the handshake. From here on bytes are written past aiohttp, whole frames at a time."""
         await self.response.prepare(request)
-        transport = request.transport
-        if not isinstance(transport, asyncio.WriteTransport):
+        if request.transport is None:
             raise ConnectionResetError
-        self._line = transport
+        # uvloop's transports are no subclasses of asyncio's, but do the same.
+        self._line = transport = cast(asyncio.WriteTransport, request.transport)
         raw = transport.get_extra_info("socket")
         if raw is not None:
             # A stalled reader is seen early, and the kernel holds little for it.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        line: Line = transport
         self.connection = Connection(
-            self.user, line, self.node.hub.audience.writer, self._end, news, session=session
+            self.user, transport, self.node.hub.audience.writer, self._end, news, session=session
         )
         return self.connection
 
