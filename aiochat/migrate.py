@@ -30,9 +30,3 @@ def migrate(database_url: str) -> list[str]:
         finally:
             database.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))
 
-
-def pending(database_url: str) -> list[str]:
-    """The names of those that have not been run, oldest first. Raises as `migrate` does."""
-    database = sync_database(database_url)
-    with database.connection_context():
-        return list(Router(database, migrate_dir=MIGRATIONS, logger=log).diff)

@@ -29,11 +29,11 @@ def setup_token(settings: Settings) -> str | None:
     return token if kept is not None else None
 
 
-def address(settings: Settings, port: int) -> str:
+def address(settings: Settings) -> str:
     """Where to look: the public address, or this machine's own."""
     if settings.public_url is not None:
         return settings.public_url
     host = settings.host
     if host in {"0.0.0.0", "::", "127.0.0.1", "::1"}:  # noqa: S104 -- to be told from the others
         host = "localhost"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

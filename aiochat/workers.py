@@ -77,9 +77,8 @@ class Worker:
 class Workers:
     """Several processes on one shared port, each begun again should it fail."""
 
-    def __init__(self, settings: Settings, host: str, port: int) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._address = (host, port)
         self._running: list[Worker] = []
 
     def serve(self, ready: Callable[[], None]) -> None:
@@ -113,8 +112,7 @@ class Workers:
 
     def _begin(self, failures: int = 0) -> Worker:
         ours, theirs = os.pipe()
-        host, port = self._address
-        command = [sys.executable, "-m", "aiochat", "worker", host, str(port), str(theirs)]
+        command = [sys.executable, "-m", "aiochat", "worker", str(theirs)]
         try:
             process = children.start(
                 command, environ={**os.environ, **self._settings.environ()}, pass_fds=(theirs,)
