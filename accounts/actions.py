@@ -1,7 +1,5 @@
 """What may be done to an account, whoever asks: the only place that decides."""
 
-# ruff: noqa: S608 -- only names of our own columns are put into SQL
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Keys for those without cookies: API tokens that last until revoked, and signed ones that last minutes."""
 
-# ruff: noqa: S608 -- only names of our own columns are put into SQL
-
 from __future__ import annotations
 
 import base64

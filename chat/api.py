@@ -11,15 +11,14 @@ from accounts.middlewares import user_of
 from chat.actions import membership, rooms
 from chat.commands import COMMANDS
 from chat.errors import NoSuchRoom, TooFast
-from chat.events import RecordedEvent
-from chat.history import PAGE, Page
+from chat.events import told_to
+from chat.history import PAGE
 from chat.input import say
 from chat.keys import NODE
-from chat.log import new_nonce
+from chat.log import Nonce, new_nonce
 from chat.members import Member, enter
 from chat.models import Room
 from chat.node import Node
-from chat.sockets.room import Nonce, told
 from helpers.web import json_response, read_json, read_paging
 
 
@@ -67,36 +66,15 @@ async def create_room(request: web.Request) -> web.StreamResponse:
 async def read_messages(request: web.Request) -> web.StreamResponse:
     """GET /api/rooms/<slug>/messages?before=|after=|around=&limit=: a page of the log, oldest first."""
     node, room, member = await _entered(request)
-    page = await page_of(node, room, member, request)
+    page = await node.history.page(room.id, floor=member.floor, **read_paging(request, usual=PAGE).asked())
     return json_response(
         {
-            "entries": [shown(entry, member.user_id) for entry in page.entries],
+            "entries": [told_to(member.user_id, entry) for entry in page.entries],
             "complete": page.complete,
             "head": room.last_seq,
             "epoch": node.epoch,
         }
     )
-
-
-async def page_of(node: Node, room: Room, member: Member, request: web.Request) -> Page:
-    """The page of the log that the address asks for. Raises BadParameter."""
-    asked = read_paging(request, usual=PAGE)
-    history, floor = node.history, member.floor
-    if asked.before is not None:
-        return await history.before(room.id, asked.before, asked.limit, floor)
-    if asked.after is not None:
-        return await history.after(room.id, asked.after, asked.limit, floor)
-    if asked.around is not None:
-        return await history.around(room.id, asked.around, asked.limit, floor)
-    return await history.latest(room.id, asked.limit, floor)
-
-
-def shown(entry: RecordedEvent, user_id: int) -> dict[str, Any]:
-    """An entry as its frame has it; the nonce for its author alone."""
-    if entry.nonce and entry.by.id != user_id:
-        entry = msgspec.structs.replace(entry, nonce="")
-    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(entry))
-    return fields
 
 
 async def post_message(request: web.Request) -> web.StreamResponse:
@@ -123,7 +101,7 @@ async def who_is_here(request: web.Request) -> web.StreamResponse:
     node, room, _ = await _entered(request)
     channel = node.hub.here(room.id) or await node.hub.look(room.id)
     people = channel.people(node.limits.people)
-    return json_response({"count": len(channel.here), "people": [told(one) for one in people]})
+    return json_response({"count": len(channel.here), "people": [one.told() for one in people]})
 
 
 async def about_me(request: web.Request) -> web.StreamResponse:

@@ -44,7 +44,7 @@ class Audience:
         self.writer.close()
         await self._tasks.close()
 
-    # -- coming and going -------------------------------------------------------------------------------------------------
+    # -- coming and going ------------------------------------------------------------------------------------
 
     async def connect(self, connection: Connection) -> None:
         """Look after a connection from now on."""
@@ -70,7 +70,7 @@ class Audience:
         """Everybody's."""
         return [connection for connections in self._by_user.values() for connection in connections]
 
-    # -- telling and hearing ----------------------------------------------------------------------------------------------
+    # -- telling and hearing ---------------------------------------------------------------------------------
 
     def signal(self, signal: ReadMoved | Belongs) -> None:
         """Tell every process to which this user is connected."""

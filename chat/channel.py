@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from chat.connection import CloseCode, Connection
 from chat.events import (
     Audited,
@@ -93,6 +95,11 @@ class Inhabitant:
     person: Person
     role: Role
 
+    def told(self) -> dict[str, Any]:
+        """As clients see them: a person with their role."""
+        person: dict[str, Any] = msgspec.to_builtins(self.person)
+        return {**person, "role": self.role.word}
+
 
 @dataclass(eq=False)
 class Channel:
@@ -112,7 +119,7 @@ class Channel:
     _catching_up: bool = False
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    # -- hearing ------------------------------------------------------------------------------------------------------
+    # -- hearing ---------------------------------------------------------------------------------------------
 
     def hear(self, batch: Batch) -> None:
         """Take what a commit wrote, here or in another process; deliver what is next in order."""
@@ -154,7 +161,7 @@ class Channel:
                     break
         self._early = {seq: event for seq, event in self._early.items() if seq > self.heard}
 
-    # -- delivering ---------------------------------------------------------------------------------------------------
+    # -- delivering ------------------------------------------------------------------------------------------
 
     def _deliver(self, events: list[RecordedEvent]) -> None:
         plain: list[RecordedEvent] = []
@@ -223,7 +230,7 @@ class Channel:
                 self.listeners.discard(listener)
                 listener.dialect.dismiss(listener, code, reason)
 
-    # -- knowing who is here --------------------------------------------------------------------------------------------
+    # -- knowing who is here ---------------------------------------------------------------------------------
 
     def _note(self, event: RecordedEvent) -> None:
         match event:
@@ -280,7 +287,7 @@ class Channel:
         ordered = sorted(self.here.values(), key=lambda one: (-one.role, one.person.name.casefold()))
         return ordered[:most]
 
-    # -- bringing a latecomer up to date ---------------------------------------------------------------------------------
+    # -- bringing a latecomer up to date ---------------------------------------------------------------------
 
     async def replay(self, listener: Listener, after: int) -> bool:
         """Send a listener everything after a number, then go live.

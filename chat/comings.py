@@ -118,7 +118,7 @@ class Comings:
             user_id,
         )
 
-    # -- healing --------------------------------------------------------------------------------------------------------
+    # -- healing ---------------------------------------------------------------------------------------------
 
     async def keep_marking(self, marks: Callable[[], Iterable[Mark]], again: asyncio.Event) -> None:
         """Renew this process's marks, at once when Redis was away or has forgotten."""

@@ -88,7 +88,7 @@ class MessagesPurged(Recorded, frozen=True, tag="purged"):
 
 
 class Undone(Recorded, frozen=True, tag="undone"):
-    """The act with the number `target` is taken back; `act` is its kind. The words come along where it was one message."""
+    """The act with the number `target` is taken back; `act` is its kind. One message comes with its words."""
 
     target: int
     act: str
@@ -287,7 +287,9 @@ def body_of(event: Recorded) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in NOT_IN_BODY}
 
 
-def people_of(event: Event) -> list[Person]:
-    """Those an event names, besides who did it."""
-    user = getattr(event, "user", None)
-    return [user] if isinstance(user, Person) else []
+def told_to(user_id: int, event: RecordedEvent) -> dict[str, Any]:
+    """An entry as its frame has it, as plain values; the nonce for its author alone."""
+    if event.nonce and event.by.id != user_id:
+        event = msgspec.structs.replace(event, nonce="")
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(event))
+    return fields

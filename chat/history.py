@@ -41,13 +41,33 @@ class History:
     async def since(self, room_id: int, after: int, upto: int, floor: int = 1) -> list[RecordedEvent]:
         """Every entry after one number and up to another, as the words stand now."""
         rows = await self._manager.rows(
-            f"SELECT {SHOWN} {SOURCE} WHERE m.room_id = %s AND m.seq > %s AND m.seq <= %s AND m.seq >= %s ORDER BY m.seq",
+            f"SELECT {SHOWN} {SOURCE} WHERE m.room_id = %s AND m.seq > %s AND m.seq <= %s AND m.seq >= %s "
+            "ORDER BY m.seq",
             room_id,
             after,
             upto,
             floor,
         )
         return [event_of(row) for row in rows]
+
+    async def page(
+        self,
+        room_id: int,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+        limit: int = PAGE,
+        floor: int = 1,
+    ) -> Page:
+        """The page that is asked for; without a number the latest."""
+        if before is not None:
+            return await self.before(room_id, before, limit, floor)
+        if after is not None:
+            return await self.after(room_id, after, limit, floor)
+        if around is not None:
+            return await self.around(room_id, around, limit, floor)
+        return await self.latest(room_id, limit, floor)
 
     async def latest(self, room_id: int, limit: int = PAGE, floor: int = 1) -> Page:
         """The end of the log."""

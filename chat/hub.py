@@ -63,7 +63,7 @@ class Hub:
         await self.audience.close()
         await self._tasks.close()
 
-    # -- telling --------------------------------------------------------------------------------------------------------
+    # -- telling ---------------------------------------------------------------------------------------------
 
     def tell(self, batch: Batch) -> None:
         """Deliver what was committed here to this process's listeners, and tell every other process."""
@@ -98,7 +98,7 @@ class Hub:
                 stirred, self._stirred = list(self._stirred.values()), {}
                 self._bus.publish(NODES, SIGNALS.encode(Activity(stirred)))
 
-    # -- hearing --------------------------------------------------------------------------------------------------------
+    # -- hearing ---------------------------------------------------------------------------------------------
 
     def _hear(self, topic: str, payload: bytes) -> None:
         try:
@@ -141,7 +141,7 @@ class Hub:
             channel.catch_up()
         self.remark.set()
 
-    # -- rooms ----------------------------------------------------------------------------------------------------------
+    # -- rooms -----------------------------------------------------------------------------------------------
 
     async def channel(self, room_id: int) -> Channel:
         """The live room, opened if nobody listened here yet. Raises NoSuchRoom."""
@@ -191,27 +191,27 @@ class Hub:
         """The live room, if somebody listens here."""
         return self._channels.get(room_id)
 
-    async def _hear_up_to(self, id: str, room_id: int, seq: int) -> None:
+    async def _hear_up_to(self, question: str, room_id: int, seq: int) -> None:
         channel = self._channels.get(room_id)
         if channel is not None and channel.heard < seq:
             await channel.read_gap()
-        self._bus.publish(NODES, SIGNALS.encode(Heard(id, self.name)))
+        self._bus.publish(NODES, SIGNALS.encode(Heard(question, self.name)))
 
     async def confirm(self, room_id: int, seq: int, nodes: Iterable[str]) -> set[str]:
         """Wait until these processes have delivered up to a number; those that did not say so within a second."""
         waiting = set(nodes) - {self.name}
         if not waiting:
             return set()
-        id, done = secrets.token_hex(8), asyncio.Event()
-        self._asked[id] = waiting, done
-        self._bus.publish(NODES, SIGNALS.encode(HaveYouHeard(id, self.name, room_id, seq)))
+        question, done = secrets.token_hex(8), asyncio.Event()
+        self._asked[question] = waiting, done
+        self._bus.publish(NODES, SIGNALS.encode(HaveYouHeard(question, self.name, room_id, seq)))
         try:
             async with asyncio.timeout(CONFIRM_WITHIN):
                 await done.wait()
         except TimeoutError:
             log.warning("hub: %s did not confirm %d in room %d", ", ".join(waiting), seq, room_id)
         finally:
-            del self._asked[id]
+            del self._asked[question]
         return waiting
 
     async def _keep_checking(self) -> None:

@@ -15,7 +15,7 @@ from chat.parts import tidy
 
 
 async def say(node: Node, room: Room, member: Member, text: str, nonce: str, reply_to: int = 0) -> Answer:
-    """What somebody typed: `/x` is run, `//x` says "/x", all else is said. Nothing that begins like a command is posted.
+    """What somebody typed: `/x` is run, `//x` says "/x", all else is said. What begins like a command is never posted.
 
     The same nonce again gives the same answer, and nothing happens twice. Raises what the command or the words refuse.
     """

@@ -149,7 +149,7 @@ class Journal:
     async def transactions(
         self, room_ids: list[int], actor_id: int = 0, request: Request | None = None
     ) -> AsyncIterator[dict[int, Log]]:
-        """The same for several rooms at once, locked in the order of their ids. The receipt is kept in the first asked for."""
+        """The same for several rooms at once, locked in the order of their ids. The first asked for keeps the receipt."""
         logs: dict[int, Log] = {}
         try:
             async with self._manager.transaction():
@@ -240,7 +240,7 @@ class Journal:
             [post.text for post in posts],
             [post.parts.decode() for post in posts],
             [post.body for post in posts],
-            ["{%s}" % ",".join(map(str, post.mentions)) for post in posts],
+            [f"{{{','.join(map(str, post.mentions))}}}" for post in posts],
             wait,
         )
         return [_Verdict(*row[1:]) for row in rows]

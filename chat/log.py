@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -20,6 +20,10 @@ from chat.projection import apply
 from helpers.database import Manager
 
 E = TypeVar("E", bound=Recorded)
+
+
+Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:\-]{1,64}\Z")]
+"""A client's own name for a request: the same one again is the same request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     duplicate: bool = False
 
 
-class Repeated(Exception):  # noqa: N818 - not an error: the answer given before
+class Repeated(Exception):
     """This very request was done already; `answer` is what was said then."""
 
     def __init__(self, answer: Answer) -> None:
@@ -60,7 +64,9 @@ def new_nonce() -> str:
 class Log:
     """One locked room. Numbers are given as events are recorded; they hold once the transaction is committed."""
 
-    def __init__(self, manager: Manager, room: Room, now: datetime, request: Request | None, actor_id: int) -> None:
+    def __init__(
+        self, manager: Manager, room: Room, now: datetime, request: Request | None, actor_id: int
+    ) -> None:
         self._manager = manager
         self._request = request
         self._actor_id = actor_id
@@ -116,7 +122,8 @@ class Log:
         self.room.last_seq += 1
         numbered = msgspec.structs.replace(event, seq=self.room.last_seq, at=self.now)
         await self._manager.execute(
-            "INSERT INTO messages (room_id, seq, kind, author_id, author_name, author_guest, at, nonce, request_hash, body) "
+            "INSERT INTO messages "
+            "(room_id, seq, kind, author_id, author_name, author_guest, at, nonce, request_hash, body) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, ''::bytea, %s::jsonb)",
             self.room.id,
             numbered.seq,
@@ -133,12 +140,13 @@ class Log:
         return numbered
 
     async def look_for_receipt(self) -> None:
-        """Raises Repeated where this request was answered before, NonceConflict where its nonce was used for another."""
+        """Raises Repeated where this request was answered before, NonceConflict where its nonce named another."""
         if self._request is None:
             return
         asked = (self.room.id, self._actor_id, self._request.nonce)
         row = await self._manager.row(
-            "SELECT request_hash, answer FROM receipts WHERE room_id = %s AND author_id = %s AND nonce = %s", *asked
+            "SELECT request_hash, answer FROM receipts WHERE room_id = %s AND author_id = %s AND nonce = %s",
+            *asked,
         )
         if row is not None:
             if bytes(row[0]) != self._request.digest:
@@ -155,7 +163,10 @@ class Log:
         """Write the room's new last number and the receipt."""
         if self.events:
             await self._manager.execute(
-                "UPDATE rooms SET last_seq = %s, last_at = %s WHERE id = %s", self.room.last_seq, self.now, self.room.id
+                "UPDATE rooms SET last_seq = %s, last_at = %s WHERE id = %s",
+                self.room.last_seq,
+                self.now,
+                self.room.id,
             )
         if self._request is not None:
             await self._manager.execute(
@@ -176,5 +187,3 @@ async def lock_room(
     """Lock the room's row and read it; None for no such room."""
     row = await manager.row(f"SELECT {ROOM_COLUMNS} FROM rooms r WHERE r.id = %s FOR UPDATE", room_id)
     return Log(manager, room_of(row), now, request, actor_id) if row else None
-
-

@@ -15,7 +15,7 @@ from helpers.database import Manager
 MEMBER_COLUMNS = """u.id, u.name, u.is_guest, u.is_admin, coalesce(m.is_member, false), coalesce(m.role, 0),
     coalesce(m.voiced, false), m.muted_until, m.banned_until, m.out_until, coalesce(m.reason, ''),
     m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1)"""
-ROOM_FIELDS = tuple(Room._meta.sorted_field_names)
+ROOM_FIELDS = tuple(Room._meta.sorted_field_names)  # noqa: SLF001 - peewee's own way to ask
 ROOM_COLUMNS = ", ".join(f"r.{name}" for name in ROOM_FIELDS)
 
 
@@ -73,7 +73,8 @@ async def find_room(manager: Manager, slug: str) -> Room:
     row = await manager.row(f"SELECT {ROOM_COLUMNS} FROM rooms r WHERE r.slug = %s", slug)
     if row is None:
         row = await manager.row(
-            f"SELECT {ROOM_COLUMNS} FROM rooms r JOIN room_slugs s ON s.room_id = r.id WHERE s.slug = %s", slug
+            f"SELECT {ROOM_COLUMNS} FROM rooms r JOIN room_slugs s ON s.room_id = r.id WHERE s.slug = %s",
+            slug,
         )
     if row is None:
         raise NoSuchRoom
@@ -102,10 +103,10 @@ async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member
 def admit(room: Room, member: Member) -> None:
     """Refuse who may not come in. Raises NoSuchRoom, Banned, Removed."""
     switches = room.set
-    if not member.is_member and not member.admin:
-        if switches.private or room.kind == "direct" or (member.guest and not switches.guests_welcome):
-            # A ban is told only to those who could know of the room.
-            raise NoSuchRoom
+    closed = switches.private or room.kind == "direct" or (member.guest and not switches.guests_welcome)
+    if closed and not member.is_member and not member.admin:
+        # A ban is told only to those who could know of the room.
+        raise NoSuchRoom
     require_entry(
         now=datetime.now(UTC),
         banned_until=member.banned_until,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import BigAutoField, BigIntegerField, BlobField, BooleanField, CompositeKey, IntegerField, TextField, UUIDField
+from peewee import (
+    BigAutoField,
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    IntegerField,
+    TextField,
+    UUIDField,
+)
 from playhouse.postgres_ext import BinaryJSONField, DateTimeTZField
 
 from chat.policy import Switches

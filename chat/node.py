@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from redis.asyncio import Redis
 
@@ -96,7 +97,7 @@ class Node:
             connection.close(CloseCode.RESTART, "The server restarts. Come back in a moment.")
             await asyncio.sleep(pause)
 
-    async def __aenter__(self) -> Node:
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 

@@ -17,7 +17,7 @@ Mark = tuple[int, int, str]
 
 
 class Presence:
-    """The marks of one process among everybody's. Times are in seconds of the wall clock; a mark not renewed expires."""
+    """The marks of one process among everybody's. Times are seconds of the wall clock; a mark not renewed expires."""
 
     def __init__(self, redis: Redis, node: str) -> None:
         self._redis = redis
@@ -52,7 +52,8 @@ class Presence:
     async def nodes(self, room_id: int, user_id: int) -> dict[str, int]:
         """The processes that hold connections of this user in this room, and how many each."""
         found: dict[str, int] = {}
-        for mark in await self._redis.zrangebyscore(_key(room_id, user_id), time.time(), "+inf"):
+        marks: list[bytes] = await self._redis.zrangebyscore(_key(room_id, user_id), time.time(), "+inf")  # type: ignore[assignment]
+        for mark in marks:
             node = mark.decode().partition("/")[0]
             found[node] = found.get(node, 0) + 1
         return found

@@ -123,7 +123,9 @@ async def apply(manager: Manager, room_id: int, event: RecordedEvent) -> None:
             await _set(manager, "muted_until = NULL, reason = ''", room_id, user.id)
         case TopicChanged(topic=topic):
             await run("UPDATE rooms SET topic = %s WHERE id = %s", topic, room_id)
-        case MessagePosted() | Renamed() | MessagePinned() | MessageUnpinned() | SettingsChanged() | Audited():
+        case (
+            MessagePosted() | Renamed() | MessagePinned() | MessageUnpinned() | SettingsChanged() | Audited()
+        ):
             # Their own row is all there is of them, or the action that records them writes the rest.
             pass
         case _:
@@ -163,7 +165,8 @@ async def _take_back(manager: Manager, room_id: int, act: str, target: int, seq:
 async def _reckon_clears(manager: Manager, room_id: int) -> None:
     await manager.execute(
         "UPDATE rooms r SET cleared_upto = coalesce(c.upto, 0), cleared_ordinal = coalesce(c.ordinal, 0) FROM "
-        "(SELECT max(upto) AS upto, max(upto_ordinal) AS ordinal FROM clears WHERE room_id = %s AND undone_seq IS NULL) c "
+        "(SELECT max(upto) AS upto, max(upto_ordinal) AS ordinal FROM clears "
+        "WHERE room_id = %s AND undone_seq IS NULL) c "
         "WHERE r.id = %s",
         room_id,
         room_id,

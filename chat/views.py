@@ -12,8 +12,9 @@ from accounts.keys import USER
 from accounts.middlewares import login_required, user_of
 from chat.actions import membership, rooms
 from chat.actions.rooms import Listed, slug_of
-from chat.api import page_of, shown
 from chat.errors import Banned, NoSuchRoom, Removed, TooFast
+from chat.events import told_to
+from chat.history import PAGE
 from chat.input import say
 from chat.keys import NODE
 from chat.log import new_nonce
@@ -21,11 +22,8 @@ from chat.members import Member, enter, find_room
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Role
-from chat.sockets.room import told
 from helpers.errors import AppError
-from helpers.web import flash, read_number, redirect, render_page
-
-AROUND = 50
+from helpers.web import flash, read_number, read_paging, redirect, render_page
 
 
 async def home(request: web.Request) -> web.StreamResponse:
@@ -116,11 +114,9 @@ async def _room_page(
     request: web.Request, node: Node, room: Room, member: Member, *, status: int = 200
 ) -> web.StreamResponse:
     at = read_number(request, "at")
-    if at is not None:
-        page = await node.history.around(room.id, at, AROUND, member.floor)
-    else:
-        page = await page_of(node, room, member, request)
-    entries = [shown(entry, member.user_id) for entry in page.entries]
+    asked = {"around": at} if at is not None else read_paging(request, usual=PAGE).asked()
+    page = await node.history.page(room.id, floor=member.floor, **asked)
+    entries = [told_to(member.user_id, entry) for entry in page.entries]
     first, last = (entries[0]["seq"], entries[-1]["seq"]) if entries else (0, 0)
     older = bool(entries) and bool((await node.history.before(room.id, first, 1, member.floor)).entries)
     newer = bool(entries) and bool((await node.history.after(room.id, last, 1, member.floor)).entries)
@@ -129,7 +125,7 @@ async def _room_page(
         "room": {**room.told(), "private": room.set.private},
         "you": {"id": member.user_id, "name": member.name, "role": member.role.word},
         "rooms": await _index(node, member.user_id, room.slug),
-        "people": [{**told(one), "here": True} for one in channel.people(node.limits.people)],
+        "people": [{**one.told(), "here": True} for one in channel.people(node.limits.people)],
         "here_count": len(channel.here),
         "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
         "entries": entries,

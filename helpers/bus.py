@@ -61,8 +61,7 @@ class MemoryBus:
 
     def publish(self, topic: str, payload: bytes) -> None:
         for end in tuple(self._wire):
-            if topic in end._topics:
-                asyncio.get_running_loop().call_soon(end._deliver, topic, payload)
+            asyncio.get_running_loop().call_soon(end.deliver, topic, payload)
 
     async def subscribe(self, topic: str) -> None:
         self._topics.add(topic)
@@ -79,9 +78,11 @@ class MemoryBus:
     async def close(self) -> None:
         self._wire.discard(self)
 
-    def _deliver(self, topic: str, payload: bytes) -> None:
-        for hear, _ in self._listeners:
-            hear(topic, payload)
+    def deliver(self, topic: str, payload: bytes) -> None:
+        """Something came over the wire."""
+        if topic in self._topics:
+            for hear, _ in self._listeners:
+                hear(topic, payload)
 
 
 class RedisBus:

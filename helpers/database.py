@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import peewee
 import psycopg
@@ -38,11 +38,13 @@ class DatabaseDown(AppError):
 
 
 class _Pool(PsycopgPoolBackend):
-    """psycopg's pool, given a real conninfo: sockets, options and odd passwords work, and values are bound by the server."""
+    """psycopg's pool, given a real conninfo: sockets, options and odd passwords work; the server binds the values."""
 
     async def create(self) -> None:
         params = dict(self.connect_params)
-        pool_params = {key: params.pop(key) for key in ("min_size", "max_size", "max_waiting") if key in params}
+        pool_params = {
+            key: params.pop(key) for key in ("min_size", "max_size", "max_waiting") if key in params
+        }
         pool: psycopg_pool.AsyncConnectionPool[Any] = psycopg_pool.AsyncConnectionPool(
             make_conninfo(dbname=self.database, **params),
             kwargs={"autocommit": True},
@@ -123,7 +125,7 @@ class Manager:
         """Close the pool and its connections."""
         await self.database.aio_close()
 
-    async def __aenter__(self) -> Manager:
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 
@@ -164,7 +166,11 @@ class Manager:
         try:
             answer = await self.database.aio_execute_sql(sql, params, fetch_results=fetchall)
         except (peewee.OperationalError, peewee.InterfaceError) as error:
-            if connection_context.get() is not None or not sql.lstrip()[:6].upper() == "SELECT" or not is_lost(error):
+            if (
+                connection_context.get() is not None
+                or not sql.lstrip()[:6].upper() == "SELECT"
+                or not is_lost(error)
+            ):
                 raise
             await self._drop_broken_connections()
             answer = await self.database.aio_execute_sql(sql, params, fetch_results=fetchall)
@@ -196,4 +202,5 @@ def sync_database(url: str) -> peewee.Database:
     name = params.pop("dbname", None) or params.get("user") or "postgres"
     kind = PostgresqlExtDatabase if url.startswith(AIOPG) else SyncPsycopg3Database
     extra = {"register_hstore": False} if url.startswith(AIOPG) else {}
-    return kind(name, **params, **extra)
+    database: peewee.Database = kind(name, **params, **extra)
+    return database

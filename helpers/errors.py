@@ -29,7 +29,7 @@ class AppError(Exception):
         return self.text
 
     def told(self) -> dict[str, Any]:
-        """The refusal as every door tells it: `code`, `message`, `temporary`, and `field` and `retry_after` where known."""
+        """As every door tells it: `code`, `message`, `temporary`, and `field` and `retry_after` where known."""
         told: dict[str, Any] = {"code": self.code, "message": self.text, "temporary": self.temporary}
         for fact in ("field", "retry_after"):
             if fact in self.facts:

@@ -118,6 +118,11 @@ class Paging:
     after: int | None = None
     around: int | None = None
 
+    def asked(self) -> dict[str, int]:
+        """What was given, by name."""
+        numbers = {"before": self.before, "after": self.after, "around": self.around}
+        return {"limit": self.limit, **{name: number for name, number in numbers.items() if number is not None}}
+
 
 def read_paging(request: web.Request, *, usual: int = 50, most: int = 200) -> Paging:
     """`?before= | after= | around=` and `limit=`. Raises `BadParameter`."""

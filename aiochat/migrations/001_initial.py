@@ -245,8 +245,21 @@ END $$;
 """
 
 FUNCTION = "journal_append(bigint[], bigint[], text[], bytea[], text[], text[], text[], text[], boolean)"
-NAMES = """site users reserved_names api_tokens rooms room_slugs memberships messages mentions clears receipts
-           invitations site_log""".split()
+NAMES = [
+    "site",
+    "users",
+    "reserved_names",
+    "api_tokens",
+    "rooms",
+    "room_slugs",
+    "memberships",
+    "messages",
+    "mentions",
+    "clears",
+    "receipts",
+    "invitations",
+    "site_log",
+]
 
 
 def migrate(migrator: Any, database: Any, *, fake: bool = False) -> None:

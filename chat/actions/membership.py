@@ -46,7 +46,9 @@ async def mark_read(node: Node, room: Room, user_id: int, seq: int) -> None:
         node.hub.audience.signal(ReadMoved(user_id, room.id, room.slug, *row))
 
 
-async def change_name(node: Node, room: Room, member: Member, name: str, request: Request | None = None) -> str:
+async def change_name(
+    node: Node, room: Room, member: Member, name: str, request: Request | None = None
+) -> str:
     """Call an account otherwise, everywhere; every room where it is present records that.
 
     Raises BadName, NameTaken, Repeated.

@@ -35,10 +35,14 @@ async def kick(
         if not target.is_member and target.present_since is None:
             raise NotHere(target.name, log.room.slug, "Use /ban to keep them out.")
         until = log.now + timedelta(seconds=node.limits.kick)
-        kicked = await log.record(MemberKicked(by=actor.person, user=target.person, reason=reason, until=until))
+        kicked = await log.record(
+            MemberKicked(by=actor.person, user=target.person, reason=reason, until=until)
+        )
         if target.present_since is not None:
             await leave(log, target.person, target.present_since)
-        log.answer = f"Removed @{target.name}. They can come back in {node.limits.kick} s. /ban keeps them out."
+        log.answer = (
+            f"Removed @{target.name}. They can come back in {node.limits.kick} s. /ban keeps them out."
+        )
     return log.answer + await _see_out(node, room.id, target.user_id, kicked.seq)
 
 
@@ -53,7 +57,9 @@ async def _see_out(node: Node, room_id: int, user_id: int, seq: int) -> str:
     return " One process has not answered yet; it follows when it reads the log." if silent else ""
 
 
-async def clear(node: Node, room: Room, member: Member, reason: str = "", request: Request | None = None) -> str:
+async def clear(
+    node: Node, room: Room, member: Member, reason: str = "", request: Request | None = None
+) -> str:
     """Hide everything said so far, for all, at once. One row, whatever the number; /undo brings it back for a while."""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await log.member(member.user_id)
@@ -74,7 +80,14 @@ async def clear(node: Node, room: Room, member: Member, reason: str = "", reques
 
 
 async def set_role(
-    node: Node, room: Room, member: Member, nick: str, role: Role, request: Request | None = None, *, command: str
+    node: Node,
+    room: Room,
+    member: Member,
+    nick: str,
+    role: Role,
+    request: Request | None = None,
+    *,
+    command: str,
 ) -> str:
     """Give a member another rank, or step down oneself. The last owner stays one.
 
@@ -106,13 +119,20 @@ async def set_role(
 
 async def _owners(node: Node, log: Log) -> int:
     count: int = await node.manager.value(
-        "SELECT count(*) FROM memberships WHERE room_id = %s AND role = %s AND is_member", log.room.id, Role.OWNER
+        "SELECT count(*) FROM memberships WHERE room_id = %s AND role = %s AND is_member",
+        log.room.id,
+        Role.OWNER,
     )
     return count
 
 
 def _require(
-    log: Log, actor: Member, permission: Permission, target: Member | None, command: str, to: Role | None = None
+    log: Log,
+    actor: Member,
+    permission: Permission,
+    target: Member | None,
+    command: str,
+    to: Role | None = None,
 ) -> None:
     oneself = target is not None and target.user_id == actor.user_id
     require(

@@ -41,7 +41,14 @@ def require_slug(slug: str) -> str:
 
 
 async def create(
-    node: Node, user_id: int, slug: str, title: str = "", *, topic: str = "", private: bool = False, guests: bool = False
+    node: Node,
+    user_id: int,
+    slug: str,
+    title: str = "",
+    *,
+    topic: str = "",
+    private: bool = False,
+    guests: bool = False,
 ) -> Room:
     """Make a room; who makes it owns it. Raises BadSlug, ReservedSlug, SlugTaken, TooLong, Unreadable."""
     slug = require_slug(slug)
@@ -65,7 +72,10 @@ async def create(
             room = room_of(row)
             if user_id:
                 await node.manager.execute(
-                    "INSERT INTO memberships (room_id, user_id, role) VALUES (%s, %s, %s)", room.id, user_id, Role.OWNER
+                    "INSERT INTO memberships (room_id, user_id, role) VALUES (%s, %s, %s)",
+                    room.id,
+                    user_id,
+                    Role.OWNER,
                 )
     except peewee.IntegrityError as error:
         raise SlugTaken(slug) from error
@@ -76,7 +86,9 @@ async def create(
     return await find_room(node.manager, slug)
 
 
-async def set_topic(node: Node, room: Room, member: Member, topic: str, request: Request | None = None) -> str:
+async def set_topic(
+    node: Node, room: Room, member: Member, topic: str, request: Request | None = None
+) -> str:
     """Say what the room is about; an empty topic says nothing. Raises NotAllowed, TooLong, Unreadable."""
     topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:

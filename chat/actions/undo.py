@@ -18,7 +18,9 @@ NEWEST = """SELECT c.seq, m.kind, c.undo_until, c.count, c.undone_seq IS NOT NUL
     ORDER BY c.seq DESC LIMIT 1"""
 
 
-async def undo(node: Node, room: Room, member: Member, whose: str = "", request: Request | None = None) -> str:
+async def undo(
+    node: Node, room: Room, member: Member, whose: str = "", request: Request | None = None
+) -> str:
     """Take back the newest act here that can be: one's own, or as an owner somebody else's.
 
     Raises NothingToUndo, UndoExpired, NotAllowed.
@@ -28,7 +30,9 @@ async def undo(node: Node, room: Room, member: Member, whose: str = "", request:
         others = bool(whose) and name_key(whose) != name_key(actor.name)
         permission = Permission.UNDO_OTHERS if others else Permission.UNDO_OWN
         require(actor.role, permission, switches=log.room.set, room=log.room.slug, command="undo")
-        row = await node.manager.row(NEWEST, room.id, None if others else actor.user_id, name_key(whose) if others else "")
+        row = await node.manager.row(
+            NEWEST, room.id, None if others else actor.user_id, name_key(whose) if others else ""
+        )
         if row is None:
             raise NothingToUndo
         seq, kind, undo_until, count, _ = row

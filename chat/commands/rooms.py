@@ -14,6 +14,10 @@ rooms = CommandTable("Room")
 async def topic(context: Context, text: Rest = "") -> str:
     """Shows the topic, or sets it; /topic clear empties it"""
     if not text:
-        return f"Topic: {context.room.topic}" if context.room.topic else "There is no topic. /topic text sets one."
+        return (
+            f"Topic: {context.room.topic}"
+            if context.room.topic
+            else "There is no topic. /topic text sets one."
+        )
     wanted = "" if text == "clear" else text
     return await actions.set_topic(context.node, context.room, context.member, wanted, context.request)

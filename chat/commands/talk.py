@@ -40,6 +40,4 @@ async def who(context: Context) -> str:
 @talk.command(Permission.RENAME_SELF, aliases=("name",), example="/nick Anna")
 async def nick(context: Context, new_name: Rest) -> str:
     """Changes your name, everywhere on this site"""
-    return await membership.change_name(
-        context.node, context.room, context.member, new_name, context.request
-    )
+    return await membership.change_name(context.node, context.room, context.member, new_name, context.request)

@@ -1,4 +1,4 @@
-"""The native room socket, `aiochat.v2`: one room, typed JSON frames. docs/protocol.md is for those who write clients."""
+"""The native room socket, `aiochat.v2`: one room, typed JSON frames; docs/protocol.md is written for its clients."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from accounts.middlewares import user_of
 from accounts.sessions import session_ref
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
-from chat.channel import Inhabitant, Listener
+from chat.channel import Listener
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy, TooFast
 from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import say
 from chat.keys import NODE
-from chat.log import Answer, Request, digest
+from chat.log import Answer, Nonce, Request, digest
 from chat.members import Member, admit, enter, member_in
 from chat.models import Room
 from chat.node import Node
@@ -31,7 +31,6 @@ from helpers.errors import AppError
 PROTOCOL = "aiochat.v2"
 TYPING_EVERY = 3.0
 
-Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:\-]{1,64}\Z")]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
 
@@ -193,7 +192,9 @@ class RoomConversation:
                 raise NotSignedIn
             admit(self.channel.room, member)
         except AppError as error:
-            self.connection.close(CloseCode.BANNED if error.code == "banned" else CloseCode.KICKED, error.text)
+            self.connection.close(
+                CloseCode.BANNED if error.code == "banned" else CloseCode.KICKED, error.text
+            )
             return False
         self.member = self.listener.member = member
         self.connection.send(self._hello(head))
@@ -202,7 +203,7 @@ class RoomConversation:
 
     def _hello(self, head: int) -> bytes:
         limits, member = self.node.limits, self.member
-        people = [told(one) for one in self.channel.people(limits.people)]
+        people = [one.told() for one in self.channel.people(limits.people)]
         return frame(
             "hello",
             protocol=2,
@@ -232,7 +233,7 @@ class RoomConversation:
             "departing", self.node.comings.depart(mark, self.member.person, lost=lost, grace=lost)
         )
 
-    # -- what comes in --------------------------------------------------------------------------------------------------
+    # -- what comes in ---------------------------------------------------------------------------------------
 
     async def _hear(self, data: str) -> None:
         match ASKED.decode(data):
@@ -245,12 +246,17 @@ class RoomConversation:
                 request = Request(nonce, digest("edit", str(target), text))
                 self._acknowledge(
                     nonce,
-                    await messages.edit(self.node, self.channel.room, self.listener.member, target, text, request),
+                    await messages.edit(
+                        self.node, self.channel.room, self.listener.member, target, text, request
+                    ),
                 )
             case Remove(nonce=nonce, target=target):
                 request = Request(nonce, digest("remove", str(target)))
                 self._acknowledge(
-                    nonce, await messages.remove(self.node, self.channel.room, self.listener.member, target, request)
+                    nonce,
+                    await messages.remove(
+                        self.node, self.channel.room, self.listener.member, target, request
+                    ),
                 )
             case Resume(epoch=epoch, after=after):
                 await self._resume(epoch, after)
@@ -288,7 +294,7 @@ class RoomConversation:
             self._typed_at = now
             self.node.type(self.room.id, Typing(self.listener.member.person))
 
-    # -- what goes out --------------------------------------------------------------------------------------------------
+    # -- what goes out ---------------------------------------------------------------------------------------
 
     def _refuse(self, error: AppError, nonce: str | None) -> None:
         fields = error.told()
@@ -304,9 +310,3 @@ class RoomConversation:
                 self.connection.send(text_frame(msgspec.json.encode(news)))
             case _:
                 pass
-
-
-def told(one: Inhabitant) -> dict[str, Any]:
-    """Somebody who is here, as clients see them."""
-    person: dict[str, Any] = msgspec.to_builtins(one.person)
-    return {**person, "role": one.role.word}

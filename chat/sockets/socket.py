@@ -86,7 +86,7 @@ class Socket:
         if request.transport is None:
             raise ConnectionResetError
         # uvloop's transports are no subclasses of asyncio's, but do the same.
-        self._line = transport = cast(asyncio.WriteTransport, request.transport)
+        self._line = transport = cast("asyncio.WriteTransport", request.transport)
         raw = transport.get_extra_info("socket")
         if raw is not None:
             # A stalled reader is seen early, and the kernel holds little for it.
@@ -130,11 +130,14 @@ class Socket:
             await self._closing
 
     async def _hear(
-        self, data: str, hear: Callable[[str], Awaitable[None]], refuse: Callable[[AppError, str | None], None]
+        self,
+        data: str,
+        hear: Callable[[str], Awaitable[None]],
+        refuse: Callable[[AppError, str | None], None],
     ) -> None:
         try:
             await hear(data)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
             told = refusal_of(error)
             refuse(told, nonce_in(data))
             if told.code in ("bad_request", "bad_frame"):
