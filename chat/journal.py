@@ -149,7 +149,7 @@ class Journal:
     async def transactions(
         self, room_ids: list[int], actor_id: int = 0, request: Request | None = None
     ) -> AsyncIterator[dict[int, Log]]:
-        """The same for several rooms at once, locked in the order of their ids. The first asked for keeps the receipt."""
+        """The same for several rooms at once, locked in the order of their ids. The first of them keeps the receipt."""
         logs: dict[int, Log] = {}
         try:
             async with self._manager.transaction():
