@@ -18,6 +18,7 @@ umask 022
 
 CODE=/srv/aiochat
 VENV=/opt/aiochat
+PUBLISHED=/var/www/aiochat/static
 CONF=/etc/aiochat
 ENV=$CONF/aiochat.env
 REDIS_SOCKET=/run/redis-aiochat/redis-server.sock
@@ -31,6 +32,14 @@ die() { echo "aiochat: $*" >&2; exit 1; }
 quietly() { local out; out=$("$@" 2>&1) || { echo "$out" >&2; die "'$*' failed, see above"; }; }
 as_service() { (cd / && setpriv --reuid=aiochat --regid=aiochat --init-groups "$@"); }
 as_postgres() { (cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@"); }
+# shellcheck disable=SC2163
+with_settings() {
+    (
+        while IFS= read -r line; do case $line in AIOCHAT_*=*) export "$line" ;; esac; done < $ENV
+        cd $CODE && setpriv --reuid=aiochat --regid=aiochat --init-groups "$@"
+    )
+}
+in_python() { (cd $CODE && $VENV/bin/python -B -c "$1"); }
 random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # put TARGET MODE OWNER:GROUP < content; true if anything had to change
@@ -60,6 +69,7 @@ main() {
     settings
     database
     redis
+    static_files
     edge
     service
     if [ "$CHANGES" = 0 ]; then echo "aiochat: nothing to change"; else echo "aiochat: $CHANGES changes"; fi
@@ -235,6 +245,22 @@ nginx_conf() {
         { print }' $CODE/nginx/aiochat.conf
 }
 
+# A copy for nginx under the hash the pages name. The hashes before stay: pages still open want them.
+static_files() {
+    local hash folder
+    hash=$(in_python "from aiochat import assets, settings; print(assets.Assets(settings.STATIC).hash)")
+    folder=$PUBLISHED/$hash
+    [ ! -d "$folder" ] || return 0
+    mkdir -p $PUBLISHED
+    rm -rf $PUBLISHED/new
+    cp -rL $CODE/static $PUBLISHED/new
+    chmod -R u=rwX,go=rX $PUBLISHED/new
+    mv $PUBLISHED/new "$folder"
+    # shellcheck disable=SC2012
+    ls -1dt $PUBLISHED/* | tail -n +6 | xargs -r rm -r
+    changed "$folder"
+}
+
 edge() {
     local reload=
     mkdir -p /etc/nginx/aiochat.d
@@ -301,7 +327,11 @@ service() {
 
 farewell() {
     has_systemd || return 0
+    local link
     echo "aiochat: http://$(hostname)$([ "$HTTP_PORT" = 80 ] || echo ":$HTTP_PORT")/"
+    link=$(with_settings $VENV/bin/python -B -c \
+        'from aiochat import settings, welcome; print(welcome.setup_token(settings.Settings.read()) or "")')
+    if [ -n "$link" ]; then echo "aiochat: whoever opens /setup/$link there first is its admin"; fi
 }
 
 at_exit() {

@@ -12,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
+from tests import programs
+
 ROOT = Path(__file__).parents[2]
 
 # What stands around nginx/aiochat.conf: all that nginx would otherwise write to the system's folders.
@@ -52,15 +54,18 @@ def until(happened: Callable[[], object], seconds: float = 10.0, every: float = 
 
 
 class Nginx:
-    """One nginx in a folder of its own, in front of processes on `ports`; a context manager."""
+    """One nginx in a folder of its own, in front of processes on `ports`; a context manager.
 
-    def __init__(self, prefix: Path, ports: Sequence[int], static: Path = ROOT / "static") -> None:
+    Static files are looked for under `published`, in `static/<hash>/`.
+    """
+
+    def __init__(self, prefix: Path, ports: Sequence[int], published: Path | None = None) -> None:
         self.prefix = prefix
         self.port = free_port()
         self.https_port = free_port()
         self.extras = prefix / "aiochat.d"
         self._ports = list(ports)
-        self._static = static
+        self._published = published or prefix
         self._process: subprocess.Popen[bytes] | None = None
         self.extras.mkdir(parents=True)
         self.write()
@@ -80,7 +85,7 @@ class Nginx:
         conf = conf.replace("@servers@\n", servers)
         conf = replaced(conf, "listen 80;", f"listen 127.0.0.1:{self.port};")
         conf = replaced(conf, "listen [::]:80;", "")
-        conf = replaced(conf, "/srv/aiochat/static/", f"{self._static}/")
+        conf = replaced(conf, "root /var/www/aiochat;", f"root {self._published};")
         (self.prefix / "aiochat.conf").write_text(conf)
         user = "user root root;" if os.geteuid() == 0 else ""
         (self.prefix / "nginx.conf").write_text(AROUND.format(prefix=self.prefix, user=user))
@@ -122,7 +127,7 @@ class Nginx:
 
     def _command(self) -> list[str]:
         return [
-            "nginx",
+            str(programs.find("nginx")),
             "-p",
             str(self.prefix),
             "-c",

@@ -17,7 +17,7 @@ from .proxy import Nginx, free_port, replaced, until
 
 pytestmark = pytest.mark.needs("nginx")
 
-ASSET = "css/page.css"
+ASSET = "static/0123456789abcdef/css/page.css"
 LIMIT = 10 * 2**20
 
 
@@ -45,18 +45,19 @@ async def mirror() -> AsyncIterator[TestServer]:
 
 
 @pytest.fixture
-def static(tmp_path: Path) -> Path:
-    folder = tmp_path / "static"
-    (folder / "css").mkdir(parents=True)
+def published(tmp_path: Path) -> Path:
+    folder = tmp_path / "www"
+    (folder / ASSET).parent.mkdir(parents=True)
     (folder / ASSET).write_text("body { margin: 0 }\n" * 200)
-    (tmp_path / "secret.txt").write_text("not yours")
+    for above in (folder, folder / "static", tmp_path):
+        (above / "secret.txt").write_text("not yours")
     return folder
 
 
 @pytest.fixture
-def nginx(tmp_path: Path, mirror: TestServer, static: Path) -> Iterator[Nginx]:
+def nginx(tmp_path: Path, mirror: TestServer, published: Path) -> Iterator[Nginx]:
     assert mirror.port
-    with Nginx(tmp_path / "nginx", [mirror.port, mirror.port], static) as running:
+    with Nginx(tmp_path / "nginx", [mirror.port, mirror.port], published) as running:
         yield running
 
 
@@ -118,19 +119,24 @@ async def test_nothing_but_a_websocket_is_upgraded(nginx: Nginx, http: ClientSes
     assert "connection" not in seen
 
 
-async def test_a_hashed_file_is_kept_for_a_year(nginx: Nginx, http: ClientSession, static: Path) -> None:
-    async with http.get(f"{nginx.url}/static/0123456789abcdef/{ASSET}") as answer:
+async def test_a_hashed_file_is_kept_for_a_year(nginx: Nginx, http: ClientSession, published: Path) -> None:
+    async with http.get(f"{nginx.url}/{ASSET}") as answer:
         assert answer.status == 200
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Encoding"] == "gzip"
         assert answer.content_type == "text/css"
-        assert await answer.text() == (static / ASSET).read_text()
+        assert await answer.text() == (published / ASSET).read_text()
 
 
-async def test_a_missing_file_is_not_kept(nginx: Nginx, http: ClientSession) -> None:
-    async with http.get(f"{nginx.url}/static/0123456789abcdef/css/none.css") as answer:
-        assert answer.status == 404
+@pytest.mark.parametrize(
+    "path", ["0123456789abcdef/css/none.css", "fedcba9876543210/css/page.css", "css/page.css"]
+)
+async def test_what_is_not_published_is_left_to_the_site(
+    nginx: Nginx, http: ClientSession, path: str
+) -> None:
+    async with http.get(f"{nginx.url}/static/{path}") as answer:
+        assert (await answer.json())["path"] == f"/static/{path}"
         assert "Cache-Control" not in answer.headers
 
 
@@ -144,11 +150,6 @@ async def test_static_files_end_at_their_folder(nginx: Nginx, way: str) -> None:
     writer.close()
     await writer.wait_closed()
     assert b"not yours" not in answer
-
-
-async def test_an_address_without_hash_is_left_to_the_site(nginx: Nginx, http: ClientSession) -> None:
-    async with http.get(f"{nginx.url}/static/{ASSET}") as answer:
-        assert (await answer.json())["path"] == f"/static/{ASSET}"
 
 
 async def test_an_upload_beyond_the_limit_is_refused_by_nginx(nginx: Nginx, http: ClientSession) -> None:
