@@ -47,6 +47,10 @@ class Passwords:
         """Whether this hash was made with other parameters than today's."""
         return self._hasher.check_needs_rehash(kept)
 
+    def close(self) -> None:
+        """Let the threads go once they are done."""
+        self._threads.shutdown(wait=False)
+
     def _hash(self, password: str) -> str:
         return self._hasher.hash(_bytes(password))
 

@@ -79,8 +79,8 @@ class RedisSessions(AbstractStorage):
             await self._begin(self._redis(request), session, before)
             self._give_cookie(request, response, str(session.identity))
         elif session.empty:
+            # Worthless from now on, the cookie stays: the forms on this very page are tied to it.
             await end_session(self._redis(request), ref_of(str(session.identity)))
-            self._take_cookie(request, response)
         else:
             key = session_key(ref_of(str(session.identity)))
             async with redis_answers():
@@ -123,9 +123,6 @@ class RedisSessions(AbstractStorage):
             samesite="Lax",
             secure=self._is_secure(request),
         )
-
-    def _take_cookie(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=self._is_secure(request))
 
 
 async def end_session(redis: Redis, ref: str) -> None:
