@@ -51,7 +51,12 @@ async def redis(app: web.Application) -> AsyncIterator[None]:
 async def node(app: web.Application) -> AsyncIterator[None]:
     """What lives in this process: rooms, sockets, the journal."""
     settings = app[SETTINGS]
-    limits = Limits(text=settings.text_limit)
+    limits = Limits(
+        text=settings.text_limit,
+        connections=settings.connections,
+        burst=settings.post_burst,
+        rate=settings.post_rate,
+    )
     app[MANAGER].bind(MODELS)
     async with Node(app[MANAGER], app[BUS], app[REDIS], limits) as opened:
         app[NODE] = opened

@@ -102,6 +102,15 @@ class Settings:
     )
     pool_size: int = _setting(10, values.whole(2, 500), "Database connections of each process, at most.")
     text_limit: int = _setting(4000, values.whole(1, 40000), "Characters in one message, at most.")
+    post_burst: int = _setting(
+        20, values.whole(1, 1_000_000), "Messages one person may send at once, before the next setting counts."
+    )
+    post_rate: float = _setting(
+        5.0, values.seconds(0.01, 1_000_000), "Messages a second one person may go on sending."
+    )
+    connections: int = _setting(
+        20, values.whole(1, 100_000), "Sockets one person may hold open in each process."
+    )
     start_timeout: float = _setting(
         10.0, values.seconds(0.1, 600), "Seconds to wait for PostgreSQL and Redis at start."
     )
