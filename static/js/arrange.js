@@ -1,7 +1,7 @@
 // The order of the page over the order of the log: groups of one speaker, days, and comings and goings in one line.
 
 import { clone } from "./dom.js"
-import { PRESENCE, presenceGist } from "./events.js"
+import { isPresence, presenceGist } from "./events.js"
 import { clock, dayKey, dayWords } from "./time.js"
 
 const TOGETHER = 5 * 60_000
@@ -28,10 +28,6 @@ function startOf(line) {
     line = line.previousElementSibling
   }
   return line
-}
-
-function isPresence(line) {
-  return Boolean(line && PRESENCE.has(line.dataset.kind))
 }
 
 function place(line) {

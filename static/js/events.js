@@ -5,7 +5,12 @@ import { clock, end } from "./time.js"
 
 const RULINGS = new Set(["kicked", "banned", "unbanned", "muted", "unmuted", "role", "cleared", "purged", "undone", "topic", "settings", "audit"])
 
-export const PRESENCE = new Set(["joined", "left"])
+const PRESENCE = new Set(["joined", "left", "added"])
+
+/** Whether a line tells of somebody coming or going by themselves; several of them are one sentence. */
+export function isPresence(line) {
+  return Boolean(line && PRESENCE.has(line.dataset.kind) && line.dataset.by === line.dataset.user)
+}
 
 /** The line of an entry, or null where nothing is said of it. */
 export function build(entry) {
@@ -16,7 +21,7 @@ export function build(entry) {
   line.classList.toggle("cleared", entry.type === "cleared")
   line.id = `m${entry.seq}`
   Object.assign(line.dataset, { seq: entry.seq, kind: entry.type, at: entry.at })
-  if (entry.by) line.dataset.by = entry.by.id
+  if (entry.by) Object.assign(line.dataset, { by: entry.by.id, byName: entry.by.name })
   if (entry.user) Object.assign(line.dataset, { user: entry.user.id, name: entry.user.name })
   if (entry.target) line.dataset.target = entry.target
   if (entry.undo_until) line.dataset.until = entry.undo_until
@@ -64,20 +69,22 @@ function fill(template, entry) {
 export function presenceGist(lines) {
   const people = new Map()
   for (const { dataset } of lines) {
-    const known = people.get(dataset.user)
-    if (known) Object.assign(known, { last: dataset.kind, name: dataset.name })
-    else people.set(dataset.user, { first: dataset.kind, last: dataset.kind, name: dataset.name })
+    const kind = dataset.kind === "added" ? "joined" : dataset.kind
+    const known = people.get(dataset.user) ?? { first: kind, member: false }
+    people.set(dataset.user, { ...known, last: kind, name: dataset.name, member: known.member || dataset.kind === "added" })
   }
+  const all = [...people.values()]
+  const fresh = all.filter((one) => one.member && one.last === "joined").map((one) => one.name)
   const said = [
     ["came in", "joined", "joined"],
     ["left", "left", "left"],
     ["came and went", "joined", "left"],
     ["left and came back", "left", "joined"],
   ].map(([words, first, last]) => {
-    const names = [...people.values()].filter((one) => one.first === first && one.last === last).map((one) => one.name)
+    const names = all.filter((one) => one.first === first && one.last === last && !fresh.includes(one.name)).map((one) => one.name)
     return names.length ? `${several(names)} ${words}` : ""
   })
-  return said.filter(Boolean).join(", ")
+  return [fresh.length ? `${several(fresh)} joined the room` : "", ...said].filter(Boolean).join(", ")
 }
 
 /** ann · ann and bob · ann, bob and kofi · ann, bob and 4 more */

@@ -3,15 +3,18 @@
 import { notice } from "./notices.js"
 
 const TOLD = new Set(["cleared", "purged"])
+const AGAIN = 2_000
 
 export function frames(room) {
   const { page, slug, you, list, composer, index, people, title, socket, outbox, typing, banner, view } = room
   const { reading } = room
+  let looking = 0
 
   socket.addEventListener("hello", ({ detail: hello }) => {
     Object.assign(you, { name: hello.you.name })
     setRole(hello.you.role)
     people.list.meet(hello.here)
+    people.list.change(hello.you, { role: hello.you.role })
     reading.marked(hello.read)
     if (hello.limits?.text) composer.dataset.limit = hello.limits.text
     headOf(hello.room)
@@ -25,10 +28,7 @@ export function frames(room) {
     outbox.down()
     banner.down(detail.until)
   })
-  socket.addEventListener("reload", async () => {
-    if (await view.reload()) socket.resumeFrom(list.last)
-    else socket.now()
-  })
+  socket.addEventListener("reload", reload)
   socket.addEventListener("over", ({ detail }) => over(detail))
   socket.addEventListener("frame", ({ detail }) => (detail.seq && !PASSING.has(detail.type) ? numbered(detail) : PASS[detail.type]?.(detail)))
   list.addEventListener("people:changed", ({ detail }) => people.count(detail.count))
@@ -50,6 +50,12 @@ export function frames(room) {
       index.update(frame)
       elsewhere()
     },
+  }
+
+  async function reload() {
+    const last = await view.reload()
+    if (last !== null) socket.resumeFrom(last)
+    else setTimeout(() => socket.isOpen && reload(), AGAIN)
   }
 
   function numbered(entry) {
@@ -80,11 +86,11 @@ export function frames(room) {
   function facts(entry) {
     switch (entry.type) {
       case "joined":
-        return people.list.came(entry.user)
+        return people.list.came(entry.user) || whoIsHere()
       case "left":
-        return people.list.went(entry.user)
       case "kicked":
       case "banned":
+        typing.stop(entry.user.id)
         return people.list.went(entry.user)
       case "renamed":
         if (entry.user.id === you.id) rename(entry.user.name)
@@ -100,6 +106,15 @@ export function frames(room) {
       default:
         return undefined
     }
+  }
+
+  /** A newcomer's role is not in the frame. Many may come at once; one look is enough. */
+  function whoIsHere() {
+    clearTimeout(looking)
+    looking = setTimeout(async () => {
+      const answer = await fetch(`/api/rooms/${slug}/here`, { headers: { accept: "application/json" } }).catch(() => null)
+      if (answer?.ok) people.list.meet(await answer.json())
+    }, 300)
   }
 
   function setRole(role) {

@@ -16,7 +16,8 @@ export function notice(text, buttons = []) {
     })
     return button
   })
-  row.prepend(...made)
+  if (made.length) row.append(...made)
+  else row.remove()
   return line
 }
 
@@ -26,11 +27,17 @@ export function putAway(event) {
   event.target.closest(".notice").remove()
 }
 
-// `code` in an answer is what can be typed; the rest are words, line by line.
 function paragraphs(text) {
   return text.split(/\n{2,}/).map((block) => {
     const paragraph = element("p")
-    for (const [index, piece] of block.split("`").entries()) paragraph.append(index % 2 ? element("code", "", piece) : piece)
+    for (const [index, line] of block.split("\n").entries()) paragraph.append(index ? "\n" : "", ...pieces(line))
     return paragraph
   })
+}
+
+/** What can be typed is set as it is typed: `in backticks`, or the head of a line of help. */
+function pieces(line) {
+  const help = /^(\/\S.*?)( · .*)$/.exec(line)
+  if (help) return [element("span", "command", help[1]), help[2]]
+  return line.split("`").map((piece, index) => (index % 2 ? element("code", "", piece) : piece))
 }

@@ -37,7 +37,8 @@ Object.assign(list.room, { you, slug, roleOf: (id) => people.list.roleOf(id) })
 
 const title = new Title()
 const draft = new Draft(you.id, slug)
-const socket = new RoomSocket({ slug, epoch, last: Number(head) })
+// What was said while the page was made may be drawn already, though its head is older.
+const socket = new RoomSocket({ slug, epoch, last: Math.max(Number(head), page.dataset.newer === "1" ? 0 : list.last) })
 const outbox = new Outbox(you.id, slug, (frame) => socket.send(frame))
 const typing = new Typing(page.querySelector(".typing .in-measure"), you)
 const banner = new Banner(page.querySelector(".head"), () => socket.now())

@@ -34,6 +34,11 @@ export class RoomSocket extends EventTarget {
     return this.#state === "live"
   }
 
+  /** Whether frames can be said, the room heard or not. */
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN
+  }
+
   get last() {
     return this.#last
   }
@@ -60,7 +65,7 @@ export class RoomSocket extends EventTarget {
 
   /** Say a frame; false where the line is down. */
   send(frame) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false
+    if (!this.isOpen) return false
     this.#socket.send(JSON.stringify(frame))
     return true
   }

@@ -42,7 +42,7 @@ export function speaking(room, toolbar) {
     composer.giveBack(item.text)
     composer.focus()
   })
-  list.addEventListener("log:undo", () => outbox.add({ kind: "say", text: "/undo" }))
+  list.addEventListener("log:undo", ({ detail: { whose } }) => outbox.add({ kind: "say", text: whose ? `/undo @${whose}` : "/undo", byButton: true }))
   list.addEventListener("click", (event) => {
     const fill = event.target.closest("[data-fill]")
     if (!fill) return
@@ -95,7 +95,7 @@ export function speaking(room, toolbar) {
     if (item.kind === "say" && !isCommand(item.text)) return list.status(item, error.message)
     outbox.discard(item.nonce)
     list.drop(item.nonce)
-    const back = item.kind !== "remove" && !shownByButton(item) && composer.giveBack(item.text)
+    const back = item.kind !== "remove" && !item.byButton && composer.giveBack(item.text)
     return list.notice(notice(error.message, ways(item, error, back)))
   }
 
@@ -132,10 +132,6 @@ export function speaking(room, toolbar) {
 
   function shown(item) {
     return item.kind === "say" && list.pending(item.nonce) && item.state !== "failed"
-  }
-
-  function shownByButton(item) {
-    return item.text === "/undo"
   }
 }
 

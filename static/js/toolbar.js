@@ -82,6 +82,20 @@ export class Toolbar {
 
   #click = (event) => {
     const button = event.target.closest(".toolbar [data-act]")
-    if (button) this.act(button.dataset.act, button.closest(".message"))
+    if (!button) return
+    const article = button.closest(".message")
+    if (button.dataset.act === "remove") this.#ask(article)
+    else if (button.dataset.act === "keep") this.#put()
+    else if (button.dataset.act === "sure") {
+      this.act("remove", article)
+      this.#put()
+    } else this.act(button.dataset.act, article)
+  }
+
+  /** A removed message does not come back, so the bar asks, the safe answer first. */
+  #ask(article) {
+    const bar = article.querySelector(".toolbar")
+    bar.replaceWith(clone("sure-template"))
+    article.querySelector("[data-act=keep]").focus()
   }
 }

@@ -40,16 +40,16 @@ export function windowOf(room, history) {
       return null
     },
 
-    /** The end of the log afresh; whatever was typed or waits stays. */
+    /** The end of the log afresh; whatever was typed or waits stays. Gives the number it reaches, null if it cannot. */
     async reload() {
       const page = await history.latest()
-      if (!page) return false
+      if (!page) return null
       late = []
       list.reset(page.entries)
       list.querySelector(".newer")?.remove()
       older()
       button()
-      return true
+      return Math.max(page.head ?? 0, list.last)
     },
 
     below({ unseen, meant }) {

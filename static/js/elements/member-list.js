@@ -54,11 +54,13 @@ export class MemberList extends HTMLElement {
     this.#draw()
   }
 
+  /** Somebody came in. Says whether their role is known. */
   came(person) {
     const known = this.#people.get(person.id)
     if (!known?.here) this.#count += 1
     this.#know(person, { here: true })
     this.#draw()
+    return Boolean(known)
   }
 
   went(person) {

@@ -196,9 +196,11 @@ export class MessageList extends HTMLElement {
   }
 
   #append(entry, then = () => {}) {
+    if (entry.seq && this.line(entry.seq)) return null
     const line = this.#draw(entry)
     if (!line) return null
     const pending = entry.nonce ? this.pending(entry.nonce) : null
+    if (entry.type === "message") this.querySelector("[data-until-spoken]")?.remove()
     this.#scroll.below(() => {
       pending?.remove()
       this.#spine.insertBefore(line, this.#tail)
@@ -250,8 +252,8 @@ export class MessageList extends HTMLElement {
     const lines = root.matches?.(".cleared") ? [root] : root.querySelectorAll(".cleared[data-until]")
     for (const line of lines) {
       const rest = new Date(line.dataset.until) - Date.now()
-      const mine = Number(line.dataset.by) === this.room.you.id
-      if (rest > 0 && mine) setTimeout(() => withdraw(line), Math.min(rest, 2 ** 31 - 1))
+      const may = this.#isMine(line) || ["owner", "admin"].includes(this.room.you.role)
+      if (rest > 0 && may) setTimeout(() => withdraw(line), Math.min(rest, 2 ** 31 - 1))
       else withdraw(line)
     }
     for (const message of root.querySelectorAll?.(".message time") ?? []) {
@@ -267,13 +269,22 @@ export class MessageList extends HTMLElement {
     }
   }
 
+  #undo(line) {
+    const whose = this.#isMine(line) ? "" : line.dataset.byName
+    this.dispatchEvent(new CustomEvent("log:undo", { bubbles: true, detail: { whose } }))
+  }
+
+  #isMine(line) {
+    return Number(line.dataset.by) === this.room.you.id
+  }
+
   #away = () => {
     this.setAttribute("aria-live", this.#scroll.atEnd ? "polite" : "off")
   }
 
   #click = (event) => {
     const undo = event.target.closest("[data-undo]")
-    if (undo) this.dispatchEvent(new CustomEvent("log:undo", { bubbles: true }))
+    if (undo) this.#undo(undo.closest(".event"))
     const act = event.target.closest(".status [data-act]")
     if (act) {
       const { nonce } = act.closest("[data-nonce]").dataset
