@@ -99,6 +99,7 @@ class RedisBus:
         self._confirmed: dict[str, asyncio.Event] = {}
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
         self._something = asyncio.Event()
+        self._sending = asyncio.Lock()
         self._pubsub: PubSub | None = None
         self._tasks = Tasks("bus")
 
@@ -158,14 +159,16 @@ class RedisBus:
                 await asyncio.sleep(0.2)
 
     async def _send_waiting(self) -> None:
-        while self._waiting:
-            count = min(len(self._waiting), MOST_IN_ONE_TRIP)
-            batch = [self._waiting.popleft() for _ in range(count)]
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for topic, payload in batch:
-                    pipeline.publish(topic, payload)
-                await pipeline.execute()
-        self._something.clear()
+        # One trip at a time: order is kept, and closing waits for the trip that is under way.
+        async with self._sending:
+            while self._waiting:
+                count = min(len(self._waiting), MOST_IN_ONE_TRIP)
+                batch = [self._waiting.popleft() for _ in range(count)]
+                async with self._redis.pipeline(transaction=False) as pipeline:
+                    for topic, payload in batch:
+                        pipeline.publish(topic, payload)
+                    await pipeline.execute()
+            self._something.clear()
 
     async def _read(self) -> None:
         async with self._redis.pubsub() as pubsub:

@@ -10,6 +10,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 RESTART_AFTER = 1.0
+CANCEL_AGAIN_AFTER = 0.2
 
 
 class Tasks:
@@ -36,9 +37,11 @@ class Tasks:
     async def close(self) -> None:
         """Cancel what still runs, and wait for it."""
         self._closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            # A library may swallow a cancellation that comes while it answers; such a task is told again.
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(set(self._tasks), timeout=CANCEL_AGAIN_AFTER)
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         # A fresh context: a task begun inside a transaction must not inherit its connection.

@@ -33,7 +33,7 @@ async def kick(
         target = await log.named(nick)
         _require(log, actor, Permission.KICK, target, "kill")
         if not target.is_member and target.present_since is None:
-            raise NotHere(target.name, log.room.slug, "Use /ban to keep them out.")
+            raise NotHere(target.name, log.room.slug)
         until = log.now + timedelta(seconds=node.limits.kick)
         kicked = await log.record(
             MemberKicked(by=actor.person, user=target.person, reason=reason, until=until)
@@ -41,7 +41,7 @@ async def kick(
         if target.present_since is not None:
             await leave(log, target.person, target.present_since)
         log.answer = (
-            f"Removed @{target.name}. They can come back in {node.limits.kick} s. /ban keeps them out."
+            f"Removed @{target.name}. They can come back in {node.limits.kick} s."
         )
     return log.answer + await _see_out(node, room.id, target.user_id, kicked.seq)
 
@@ -100,14 +100,10 @@ async def set_role(
         _require(log, actor, Permission.SET_ROLE, target, command, to=role)
         if not target.is_member:
             raise NotHere(target.name, log.room.slug)
-        if target.rank == role:
-            raise (
-                Already(f"@{target.name} is {role.one} already")
-                if role > Role.MEMBER
-                else NotSet(f"@{target.name} is {role.one}")
-            )
-        if role > Role.MEMBER and target.rank > role and not oneself and not actor.admin:
+        if command == "op" and target.rank >= role:
             raise Already(f"@{target.name} is {target.rank.one} already")
+        if command == "deop" and target.rank <= role:
+            raise NotSet(f"@{target.name} is {target.rank.one}")
         if target.rank is Role.OWNER and await _owners(node, log) == 1:
             raise LastOwner
         await log.record(RoleChanged(by=actor.person, user=target.person, role=role.word))
