@@ -1,0 +1,74 @@
+"""The page about commands, made from their declarations so that it cannot say anything else than they do."""
+
+from __future__ import annotations
+
+from chat.commands.command import Command, CommandTable
+from chat.policy import Role, least
+
+BEFORE = """\
+# Commands
+
+<!-- This page is written by `python -m chat.commands > docs/commands.md`. -->
+
+A message that begins with `/` and a letter is a command. The page, the socket and the HTTP API all take it.
+In the page a menu opens on `/`; it lists what you may do in this room. `/help` says the same in words.
+"""
+
+AFTER = """\
+A site admin may do in every room what its owner may. Everybody may look at the topic; setting it takes a moderator.
+
+## How a line is read
+
+- **Nothing is posted by mistake.** An unknown command is refused, with the nearest names, and what you typed stays
+  where it was. `//kill` says "/kill". `/ 4` and `/2` are words, for no letter follows.
+- **The name** is taken whole, in any case. A beginning that fits only one command is enough for harmless ones:
+  `/he` is `/help`. It is never enough for an act on others.
+- **People** are named with or without `@`, in any case.
+- **`[…]`** may be left out. The last argument takes the rest of the line as it is; in `/me` the lines below, too.
+- **Who may** is asked twice: for the menu, and again when the act is done. You act only on people of lower rank.
+- **Twice is once.** A command sent again under its nonce does nothing more, and gives its first answer.
+- **The answer** is for you alone. What concerns the room stands in the room: who did it, to whom, and why.
+
+## `/kill`
+
+It ends every tab and every connection of theirs in this room, on every process, before you get your answer. They
+see by whom and why. They may come back after 60 seconds; until then they can neither read nor write there.
+
+## `/clear` and `/undo`
+
+`/clear` acts at once, for everybody: the room is empty. `/undo` brings everything back within 15 minutes. It takes
+back what you did yourself; an owner may name whose: `/undo @ann`.
+
+## For programs
+
+`GET /api/commands?room=lobby` lists the same as JSON, for one's own rank in that room: see
+[protocol.md](protocol.md#commands). How to add a command stands in [CONTRIBUTING.md](../CONTRIBUTING.md#a-command).
+"""
+
+
+def page(commands: CommandTable) -> str:
+    """The whole page in Markdown, the commands in the order of the menu."""
+    groups: dict[str, list[Command]] = {}
+    for command in commands:
+        groups.setdefault(command.group, []).append(command)
+    tables = [_table(group, listed) for group, listed in groups.items()]
+    return "\n".join([BEFORE, *tables, AFTER])
+
+
+def _table(group: str, commands: list[Command]) -> str:
+    head = [
+        f"## {group}",
+        "",
+        "| Command | What it does | Also | Example | Who may |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*head, *(_row(command) for command in commands), ""])
+
+
+def _row(command: Command) -> str:
+    lowest = least(command.permission)
+    who = "everyone" if lowest is Role.GUEST else f"{lowest.all} and up"
+    also = ", ".join(f"`/{alias}`" for alias in command.aliases)
+    does = f"{command.help}{'. Asks first' if command.confirm else ''}"
+    cells = (f"`{command.usage}`", does, also, f"`{command.example}`", who)
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
