@@ -160,13 +160,14 @@ CREATE TABLE site_log (
 """
 
 # Three statements, each with a snapshot of its own: lock, then look, then number. The second of two equal nonces
-# waits at the lock and then sees the first; a single statement would miss it.
+# waits at the lock and then sees the first; a single statement would miss it. Planning the third anew each time would
+# cost more than running it.
 JOURNAL_APPEND = """
 CREATE FUNCTION journal_append(
     p_rooms bigint[], p_authors bigint[], p_nonces text[], p_hashes bytea[],
     p_texts text[], p_parts text[], p_bodies text[], p_mentions text[], p_wait boolean
 ) RETURNS TABLE (i int, verdict text, seq bigint, ordinal bigint, at timestamptz, until timestamptz, name text)
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     locked bigint[];
