@@ -6,7 +6,7 @@ It stands where `peewee_async.Manager` stood, which upstream removed in 1.0.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, Self
 
 import peewee
@@ -14,7 +14,7 @@ import psycopg
 import psycopg_pool
 from peewee_async import AioModel
 from peewee_async.connection import connection_context
-from peewee_async.databases import AioDatabase, Psycopg3Database, fetchall
+from peewee_async.databases import AioDatabase, FetchResults, Psycopg3Database, fetchall
 from peewee_async.pool import PsycopgPoolBackend
 from playhouse.postgres_ext import PostgresqlExtDatabase
 from playhouse.postgres_ext import Psycopg3Database as SyncPsycopg3Database
@@ -26,6 +26,7 @@ AIOPG = "postgresql+aiopg://"
 PSYCOPG = ("postgresql://", "postgres://")
 WAIT_FOR_CONNECTION = 5.0
 LOST = ("08", "57P")
+POOL_IS_BUSY = (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
 
 
 class DatabaseDown(AppError):
@@ -83,12 +84,20 @@ def _database(url: str, min_size: int, max_size: int) -> AioDatabase:
     raise ValueError("a PostgreSQL address begins with postgresql:// or postgresql+aiopg://")
 
 
+def _broken_line_errors(url: str) -> tuple[type[Exception], ...]:
+    """What the driver itself raises when the line breaks."""
+    if url.startswith(AIOPG):
+        import psycopg2
+
+        return psycopg2.OperationalError, psycopg2.InterfaceError
+    return psycopg.OperationalError, psycopg.InterfaceError
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether this peewee error means that the line to the server broke, or never was."""
     if not isinstance(error, peewee.OperationalError | peewee.InterfaceError):
         return False
-    cause = error.__context__
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    state = sqlstate(error)
     return state is None or state.startswith(LOST)
 
 
@@ -115,6 +124,7 @@ class Manager:
     def __init__(self, url: str, *, min_size: int = 2, max_size: int = 10) -> None:
         self.url = url
         self.database = _database(url, min_size, max_size)
+        self._broken = _broken_line_errors(url)
 
     async def open(self) -> None:
         """Open the pool. Raises `DatabaseDown` when nobody answers within a few seconds."""
@@ -143,28 +153,47 @@ class Manager:
         except (peewee.OperationalError, peewee.InterfaceError, OSError, TimeoutError) as error:
             raise DatabaseDown from error
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the caller is inside one."""
+        context = connection_context.get()
+        return context is not None and context.transaction_is_opened
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """One transaction, or a savepoint where one is open.
 
         Start no task inside: it would inherit the connection, and go on using it after this block.
-        Raises `peewee.OperationalError` when no connection is to be had.
+        Raises `peewee.OperationalError` when no connection is to be had, or the line breaks at its begin or end.
         """
         try:
-            async with self.database.aio_atomic():
+            async with AsyncExitStack() as stack:
+                await self._begin(stack)
                 yield
-        except psycopg.OperationalError as error:
-            # The pool's own complaints do not pass through peewee.
+        except self._broken as error:
+            # BEGIN, COMMIT and the pool's own complaints do not pass through peewee.
             raise peewee.OperationalError(str(error)) from error
+
+    async def _begin(self, stack: AsyncExitStack) -> None:
+        try:
+            await stack.enter_async_context(self.database.aio_atomic())
+        except TimeoutError as error:
+            raise peewee.OperationalError("no connection was free in time") from error
+        except self._broken as error:
+            if connection_context.get() is not None or isinstance(error, POOL_IS_BUSY):
+                raise
+            # Nothing was done yet: another connection will do as well.
+            await self.mend()
+            await stack.enter_async_context(self.database.aio_atomic())
 
     async def execute(self, sql: str, *params: Any) -> None:
         """Run a statement that answers nothing."""
-        await self.database.aio_execute_sql(sql, params)
+        await self._run(sql, params)
 
     async def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """Every row of the answer. A plain SELECT outside a transaction is asked again once when the line broke."""
         try:
-            answer = await self.database.aio_execute_sql(sql, params, fetch_results=fetchall)
+            answer = await self._run(sql, params, fetchall)
         except (peewee.OperationalError, peewee.InterfaceError) as error:
             if (
                 connection_context.get() is not None
@@ -172,9 +201,19 @@ class Manager:
                 or not is_lost(error)
             ):
                 raise
-            await self._drop_broken_connections()
-            answer = await self.database.aio_execute_sql(sql, params, fetch_results=fetchall)
+            await self.mend()
+            answer = await self._run(sql, params, fetchall)
         return list(answer)
+
+    async def call(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        """What it answers of a function that writes. Never asked twice: it may be done, though the line broke."""
+        return list(await self._run(sql, params, fetchall))
+
+    async def _run(self, sql: str, params: tuple[Any, ...], fetch: FetchResults | None = None) -> Any:
+        try:
+            return await self.database.aio_execute_sql(sql, params, fetch_results=fetch)
+        except TimeoutError as error:
+            raise peewee.OperationalError("no connection was free in time") from error
 
     async def row(self, sql: str, *params: Any) -> tuple[Any, ...] | None:
         """The first row of the answer, or None."""
@@ -186,10 +225,14 @@ class Manager:
         row = await self.row(sql, *params)
         return row[0] if row else None
 
-    async def _drop_broken_connections(self) -> None:
+    async def mend(self) -> None:
+        """After a broken line: drop the pool's other connections that are broken too."""
         pool = self.database.pool_backend.pool
         if isinstance(pool, psycopg_pool.AsyncConnectionPool):
             await pool.check()
+        elif pool is not None:
+            # aiopg cannot look: idle connections are closed, and made again when needed.
+            await pool.clear()
 
     def sync(self) -> peewee.Database:
         """A plain, blocking database on the same server: for migrations only."""
