@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import peewee
 
+from accounts.errors import Suspended
 from chat.errors import (
     Archived,
     Banned,
@@ -41,13 +42,18 @@ MOST_IN_ONE_COMMIT = 500
 TRIES = 4
 PAUSE = 0.25
 DEADLOCK = "40P01"
+TOO_MUCH = "54"
+"""What begins so is too large or too deep for PostgreSQL: the fault of one entry, not of the server."""
 APPEND = """SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append(
     %s::bigint[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s)"""
 
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """Words on their way into the log. `room` is the slug, for refusals; `shown_nonce` is the client's own, if any."""
+    """Words on their way into the log. `room` is the slug, for refusals; `shown_nonce` is the client's own, if any.
+
+    `in_doubt` once the line broke while they were committed: they may be in the log, and nobody was told.
+    """
 
     room_id: int
     room: str
@@ -60,6 +66,7 @@ class Post:
     style: str = ""
     reply_to: int = 0
     shown_nonce: str = ""
+    in_doubt: bool = False
     kept: asyncio.Future[Answer] = field(init=False)
 
     @property
@@ -95,12 +102,21 @@ class Journal:
     """Writes every room's log.
 
     Posts that arrive while a commit is in flight go into the next one together. `tell` is handed what was committed,
-    never anything that was not.
+    never anything that was not. `pause` is how long a broken line is given before the first new try, in seconds.
     """
 
-    def __init__(self, manager: Manager, tell: Callable[[Batch], None]) -> None:
+    def __init__(
+        self,
+        manager: Manager,
+        tell: Callable[[Batch], None],
+        *,
+        most_queued: int = MOST_QUEUED,
+        pause: float = PAUSE,
+    ) -> None:
         self._manager = manager
         self._tell = tell
+        self._most_queued = most_queued
+        self._pause = pause
         self._queue: deque[Post] = deque()
         self._something = asyncio.Event()
         self._waiting_rooms: dict[int, deque[Post]] = {}
@@ -125,13 +141,22 @@ class Journal:
         Raises Busy when too much waits, Unavailable when PostgreSQL does not answer in time, NonceConflict,
         and what forbids the author to speak: Banned, Removed, Muted, Archived, Locked, NotVoiced, NotAMember.
         """
-        if self._closing or len(self._queue) >= MOST_QUEUED:
+        self._require_no_transaction()
+        if self._closing or self._queued() >= self._most_queued:
             raise Busy
         post.kept = asyncio.get_running_loop().create_future()
         self._queue.append(post)
         self._idle.clear()
         self._something.set()
         return await post.kept
+
+    def _queued(self) -> int:
+        return len(self._queue) + sum(map(len, self._waiting_rooms.values()))
+
+    def _require_no_transaction(self) -> None:
+        if self._manager.in_transaction:
+            # It might wait for a lock its own caller holds, or be told before it is committed.
+            raise RuntimeError("the journal is not to be asked inside a transaction")
 
     @asynccontextmanager
     async def transaction(
@@ -150,13 +175,13 @@ class Journal:
         self, room_ids: list[int], actor_id: int = 0, request: Request | None = None
     ) -> AsyncIterator[dict[int, Log]]:
         """The same for several rooms at once, locked in the order of their ids. The first of them keeps the receipt."""
+        self._require_no_transaction()
         logs: dict[int, Log] = {}
         try:
             async with self._manager.transaction():
-                now = datetime.now(UTC)
                 for room_id in sorted(set(room_ids)):
                     asked = request if room_id == room_ids[0] else None
-                    opened = await lock_room(self._manager, room_id, now, asked, actor_id)
+                    opened = await lock_room(self._manager, room_id, asked, actor_id)
                     if opened is None:
                         raise NoSuchRoom
                     await opened.look_for_receipt()
@@ -169,7 +194,7 @@ class Journal:
             raise Unavailable from error
         for room_id, opened in logs.items():
             if opened.events:
-                self._tell(Batch(room_id, list(opened.events), opened.room.last_ordinal))
+                self._announce(Batch(room_id, list(opened.events), opened.room.last_ordinal))
 
     async def _write(self) -> None:
         committed: Committed = []
@@ -208,30 +233,53 @@ class Journal:
         return posts
 
     async def _commit(self, posts: list[Post], *, wait: bool) -> Committed:
-        in_doubt = False
-        for attempt in range(TRIES):
-            try:
-                return self._judged(posts, await self._append(posts, wait), in_doubt)
-            except (peewee.OperationalError, peewee.InterfaceError) as error:
-                if not is_lost(error) and sqlstate(error) != DEADLOCK:
-                    log.warning("journal: %d posts were not kept: %s", len(posts), error)
-                    break
-                # It may have been committed before the line broke: asked again, the nonces tell.
-                in_doubt = True
-                if attempt + 1 < TRIES:
-                    await asyncio.sleep(PAUSE * 2**attempt)
-            except (peewee.PeeweeException, ValueError, TypeError) as error:
-                if len(posts) == 1:
-                    log.warning("journal: a post cannot be kept: %s", error)
-                    self._refuse(posts[0], Unreadable())
-                    return []
-                return [pair for post in posts for pair in await self._commit([post], wait=wait)]
+        try:
+            return await self._try(posts, wait)
+        except Exception:
+            log.exception("journal: %d posts were not kept", len(posts))
         for post in posts:
             self._refuse(post, Unavailable())
         return []
 
+    async def _try(self, posts: list[Post], wait: bool) -> Committed:
+        for attempt in range(TRIES):
+            try:
+                return self._judged(posts, await self._append(posts, wait))
+            except (peewee.OperationalError, peewee.InterfaceError) as error:
+                state = sqlstate(error) or ""
+                if state.startswith(TOO_MUCH):
+                    return await self._one_by_one(posts, wait, error)
+                if not is_lost(error) and state != DEADLOCK:
+                    log.warning("journal: %d posts were not kept: %s", len(posts), error)
+                    break
+                # It may have been committed before the line broke: asked again, the nonces tell.
+                for post in posts:
+                    post.in_doubt = True
+                if attempt + 1 < TRIES:
+                    await asyncio.sleep(self._pause * 2**attempt)
+                    await self._manager.mend()
+            except (peewee.PeeweeException, ValueError, TypeError) as error:
+                return await self._one_by_one(posts, wait, error)
+        for post in posts:
+            self._refuse(post, Unavailable())
+        return []
+
+    async def _one_by_one(self, posts: list[Post], wait: bool, error: Exception) -> Committed:
+        if len(posts) == 1:
+            log.warning("journal: a post cannot be kept: %s", error)
+            self._refuse(posts[0], Unreadable())
+            return []
+        committed: Committed = []
+        for post in posts:
+            if not wait and post.room_id in self._waiting_rooms:
+                # One before it found the room locked: it stays behind that one.
+                self._wait_for_room(post)
+            else:
+                committed += await self._commit([post], wait=wait)
+        return committed
+
     async def _append(self, posts: list[Post], wait: bool) -> list[_Verdict]:
-        rows = await self._manager.rows(
+        rows = await self._manager.call(
             APPEND,
             [post.room_id for post in posts],
             [post.author.id for post in posts],
@@ -245,10 +293,10 @@ class Journal:
         )
         return [_Verdict(*row[1:]) for row in rows]
 
-    def _judged(self, posts: list[Post], verdicts: list[_Verdict], in_doubt: bool) -> Committed:
+    def _judged(self, posts: list[Post], verdicts: list[_Verdict]) -> Committed:
         committed: Committed = []
         for post, verdict in zip(posts, verdicts, strict=True):
-            if verdict.verdict == "ok" or (in_doubt and verdict.verdict == "again"):
+            if verdict.verdict == "ok" or (post.in_doubt and verdict.verdict == "again"):
                 committed.append((post, verdict))
             elif verdict.verdict == "again":
                 self._answer(post, Answer(seq=verdict.seq, at=verdict.at, duplicate=True))
@@ -283,11 +331,18 @@ class Journal:
         for post, verdict in committed:
             events, _ = rooms.get(post.room_id, ([], 0))
             events.append(said(post, verdict))
-            rooms[post.room_id] = events, verdict.ordinal or 0
+            rooms[post.room_id] = events, verdict.ordinal
         for room_id, (events, ordinal) in rooms.items():
-            self._tell(Batch(room_id, list(events), ordinal))
+            self._announce(Batch(room_id, list(events), ordinal))
         for post, verdict in committed:
             self._answer(post, Answer(seq=verdict.seq, at=verdict.at))
+
+    def _announce(self, batch: Batch) -> None:
+        try:
+            self._tell(batch)
+        except Exception:
+            # It is kept: its author is told so, and readers find it when they look where the log ends.
+            log.exception("journal: what was kept in room %d could not be told", batch.room_id)
 
     def _answer(self, post: Post, answer: Answer) -> None:
         # An author who stopped waiting has said it all the same.
@@ -330,6 +385,8 @@ def refusal(verdict: str, post: Post, until: datetime | None) -> AppError:
             return Locked(post.room)
         case "moderated":
             return NotVoiced(post.room)
+        case "suspended":
+            return Suspended(until) if until is not None else NotAMember(post.room)
         case "no_such_room":
             return NoSuchRoom()
         case _:

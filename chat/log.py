@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -181,9 +181,8 @@ class Log:
             )
 
 
-async def lock_room(
-    manager: Manager, room_id: int, now: datetime, request: Request | None, actor_id: int
-) -> Log | None:
+async def lock_room(manager: Manager, room_id: int, request: Request | None, actor_id: int) -> Log | None:
     """Lock the room's row and read it; None for no such room."""
     row = await manager.row(f"SELECT {ROOM_COLUMNS} FROM rooms r WHERE r.id = %s FOR UPDATE", room_id)
-    return Log(manager, room_of(row), now, request, actor_id) if row else None
+    # The time is taken under the lock: entries are not older than those before them.
+    return Log(manager, room_of(row), datetime.now(UTC), request, actor_id) if row else None

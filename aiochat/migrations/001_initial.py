@@ -188,7 +188,7 @@ BEGIN
                WITH ORDINALITY AS u(room_id, author_id, nonce, hash, text, parts, body, mentions, n)
     ), judged AS MATERIALIZED (
         SELECT a.*, p.name AS author_name, p.is_guest,
-               said.seq AS said_seq, said.at AS said_at,
+               said.seq AS said_seq, said.at AS said_at, said.ordinal AS said_ordinal,
                CASE WHEN NOT a.room_id = ANY (coalesce(locked, '{}')) THEN
                         CASE WHEN EXISTS (SELECT FROM rooms x WHERE x.id = a.room_id)
                              THEN 'locked' ELSE 'no_such_room' END
@@ -199,14 +199,16 @@ BEGIN
                     WHEN p.id IS NULL OR p.suspended_until > present THEN 'suspended'
                     WHEN m.banned_until > present THEN 'banned'
                     WHEN m.out_until > present THEN 'removed'
-                    WHEN m.is_member IS NOT TRUE THEN 'not_member'
+                    WHEN m.is_member IS NOT TRUE AND NOT
+                        (p.is_guest AND coalesce((r.switches->>'guests_welcome')::boolean, false)) THEN 'not_member'
                     WHEN (r.switches->>'archived')::boolean THEN 'archived'
                     WHEN p.is_admin OR m.role >= 3 THEN 'ok'
                     WHEN m.muted_until > present THEN 'muted'
                     WHEN (r.switches->>'locked')::boolean THEN 'room_locked'
-                    WHEN (r.switches->>'moderated')::boolean AND NOT m.voiced THEN 'moderated'
+                    WHEN (r.switches->>'moderated')::boolean AND m.voiced IS NOT TRUE THEN 'moderated'
                     ELSE 'ok' END AS found,
-               CASE WHEN m.banned_until > present THEN m.banned_until
+               CASE WHEN p.suspended_until > present THEN p.suspended_until
+                    WHEN m.banned_until > present THEN m.banned_until
                     WHEN m.out_until > present THEN m.out_until
                     WHEN m.muted_until > present THEN m.muted_until END AS until
           FROM asked a
@@ -236,7 +238,8 @@ BEGIN
           FROM accepted a JOIN numbered b ON b.id = a.room_id
          CROSS JOIN LATERAL unnest(a.mentions::bigint[]) AS u(user_id)
     )
-    SELECT j.n, j.found, coalesce(j.said_seq, b.seq_before + a.nth), b.ordinal_before + a.nth,
+    SELECT j.n, j.found, coalesce(j.said_seq, b.seq_before + a.nth),
+           coalesce(j.said_ordinal, b.ordinal_before + a.nth),
            coalesce(j.said_at, present), j.until, j.author_name
       FROM judged j
       LEFT JOIN accepted a ON a.n = j.n
