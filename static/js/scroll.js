@@ -26,13 +26,16 @@ export class Scroll {
 
   /** Change the log anywhere: the first line in sight stays where it is. */
   hold(change) {
-    if (this.#atEnd) return this.below(change)
+    if (this.#atEnd) {
+      change()
+      return this.toEnd()
+    }
     const top = this.#log.getBoundingClientRect().top
     const anchor = this.#firstInSight(top)
     const was = anchor?.getBoundingClientRect().top
     change()
     if (anchor?.isConnected) this.#log.scrollTop += anchor.getBoundingClientRect().top - was
-    this.#look()
+    return this.#look()
   }
 
   toEnd() {

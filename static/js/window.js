@@ -2,7 +2,7 @@
 
 import { plural } from "./dom.js"
 
-const NEAR_TOP = 600
+const NEAR_TOP = 300
 
 export function windowOf(room, history) {
   const { page, list } = room

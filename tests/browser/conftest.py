@@ -1,0 +1,93 @@
+"""A site on a port of its own, a browser, and people who use it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Browser, async_playwright, expect
+from pytest_aiohttp import AiohttpServer
+
+from aiochat.settings import Settings
+from aiochat.welcome import setup_token
+from tests import programs
+from tests.browser.person import PASSWORD, Person
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 10_000
+DESKTOP = {"width": 1280, "height": 880}
+
+Meet = Callable[..., Awaitable[Person]]
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, once for all."""
+    program = programs.find("chromium")
+    assert program is not None
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+async def site(aiohttp_server: AiohttpServer, app: web.Application) -> str:
+    """The address of a running site that nobody has set up yet."""
+    server = await aiohttp_server(app)
+    return f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+async def meet(browser: Browser, site: str) -> AsyncIterator[Meet]:
+    """Sit somebody down in front of a browser of their own. In the end nobody's page may have complained."""
+    people: list[Person] = []
+    async with AsyncExitStack() as stack:
+
+        async def sit_down(name: str, *, at: str = site, **options: Any) -> Person:
+            context = await browser.new_context(**{"viewport": DESKTOP, **options})
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            person = Person(context, await context.new_page(), at, name)
+            people.append(person)
+            return person
+
+        yield sit_down
+    assert [fault for person in people for fault in person.faults] == []
+
+
+@pytest.fixture
+async def saskia(meet: Meet, settings: Settings) -> Person:
+    """The admin: she has set the site up, open to everybody, and is in its lobby."""
+    saskia = await meet("saskia")
+    await saskia.submits(
+        f"/setup/{setup_token(settings)}",
+        site="Night Kiln",
+        name=saskia.name,
+        password=PASSWORD,
+        registration="open",
+    )
+    await saskia.enters("lobby")
+    return saskia
+
+
+@pytest.fixture
+async def mateo(meet: Meet, saskia: Person) -> Person:
+    """Somebody with an account, in the lobby."""
+    mateo = await meet("mateo")
+    await mateo.submits("/register", name=mateo.name, password=PASSWORD)
+    await mateo.enters("lobby")
+    return mateo

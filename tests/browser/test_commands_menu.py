@@ -1,0 +1,89 @@
+"""The menu that opens on a slash, by keyboard and by touch."""
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Meet
+from tests.browser.person import PASSWORD, Person
+
+
+async def test_it_opens_on_a_slash_in_the_first_column_only(saskia: Person) -> None:
+    await saskia.types("/")
+    await expect(saskia.menu).to_be_visible()
+    await expect(saskia.composer).to_have_attribute("aria-controls", "commands")
+    await saskia.composer.fill("either/or")
+    await expect(saskia.menu).to_be_hidden()
+    await expect(saskia.composer).not_to_have_attribute("aria-controls", "commands")
+    await saskia.composer.fill("//not a command")
+    await expect(saskia.menu).to_be_hidden()
+
+
+async def test_it_lists_what_one_may_run(saskia: Person, mateo: Person) -> None:
+    await saskia.types("/")
+    await expect(saskia.menu.get_by_role("option").filter(has_text="/kill")).to_have_count(1)
+    await mateo.types("/")
+    await expect(mateo.menu.get_by_role("option").filter(has_text="/who")).to_have_count(1)
+    await expect(mateo.menu.get_by_role("option").filter(has_text="/kill")).to_have_count(0)
+
+
+async def test_tab_fills_in_the_command_and_then_the_person(saskia: Person, mateo: Person) -> None:
+    await saskia.types("/ki")
+    await saskia.presses("Tab")
+    await expect(saskia.composer).to_have_value("/kill ")
+    await expect(saskia.menu.locator(".usage .now")).to_have_text("@user")
+    await expect(saskia.menu.get_by_role("option", selected=True)).to_contain_text("mateo")
+    await expect(saskia.menu.locator("[aria-disabled=true]")).to_contain_text("that would be you")
+    await saskia.page.keyboard.type("@ma")
+    await saskia.presses("Tab")
+    await expect(saskia.composer).to_have_value("/kill @mateo ")
+    await expect(saskia.menu.locator(".usage .now")).to_have_text("[reason]")
+    await saskia.page.keyboard.type("too loud")
+    await saskia.presses("Enter")
+    await saskia.sees("saskia removed mateo from the room")
+
+
+async def test_enter_sends_unless_the_arrows_have_chosen(saskia: Person) -> None:
+    await saskia.types("/who")
+    await saskia.presses("Enter")
+    await saskia.is_told("here in #lobby")
+    await saskia.types("/")
+    first = await saskia.menu.get_by_role("option", selected=True).get_attribute("id")
+    await saskia.presses("ArrowDown")
+    chosen = saskia.menu.get_by_role("option", selected=True)
+    second = await chosen.get_attribute("id")
+    assert first != second
+    assert await saskia.composer.get_attribute("aria-activedescendant") == second
+    await saskia.presses("Enter")
+    assert second is not None
+    await expect(saskia.composer).to_have_value(f"/{second.removeprefix('c-')} ")
+
+
+async def test_escape_closes_it_and_keeps_the_text(saskia: Person) -> None:
+    await saskia.types("/ki")
+    await saskia.presses("Escape")
+    await expect(saskia.menu).to_be_hidden()
+    await saskia.page.keyboard.type("l")
+    await expect(saskia.menu).to_be_hidden()
+    await expect(saskia.composer).to_have_value("/kil")
+    await saskia.composer.fill("")
+    await saskia.types("/")
+    await expect(saskia.menu).to_be_visible()
+
+
+async def test_an_input_method_keeps_its_enter(saskia: Person) -> None:
+    await saskia.composer.fill("nihon")
+    await saskia.composer.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    await saskia.composer.dispatch_event("keydown", {"key": "Enter", "keyCode": 229, "bubbles": True})
+    await expect(saskia.composer).to_have_value("nihon")
+    await expect(saskia.waiting).to_have_count(0)
+
+
+async def test_it_works_by_touch(saskia: Person, meet: Meet) -> None:
+    phone = await meet("yuki", viewport={"width": 375, "height": 760}, has_touch=True, is_mobile=True)
+    await phone.submits("/register", name="yuki", password=PASSWORD)
+    await phone.opens("/rooms/lobby")
+    await phone.composer.tap()
+    await phone.page.keyboard.type("/w")
+    await phone.menu.get_by_role("option").filter(has_text="/who").tap()
+    await expect(phone.composer).to_have_value("/who")
+    await phone.page.get_by_role("button", name="Send").tap()
+    await phone.is_told("here in #lobby")

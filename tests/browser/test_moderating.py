@@ -1,0 +1,116 @@
+"""What an owner types, and what the others see of it."""
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Meet
+from tests.browser.person import PASSWORD, Person
+
+
+async def test_a_killed_member_sees_by_whom_why_and_until_when(saskia: Person, mateo: Person) -> None:
+    await mateo.composer.fill("half a thou")
+    await saskia.says("/kill @mateo too loud")
+    await expect(mateo.page.get_by_role("heading", level=1)).to_have_text("You were removed from #lobby")
+    await expect(mateo.page.locator(".lede")).to_contain_text("By saskia")
+    await expect(mateo.page.locator(".lede")).to_contain_text("with the reason “too loud”")
+    await expect(mateo.page.get_by_role("timer")).to_contain_text("0:5")
+    await expect(mateo.page.locator(".kept")).to_have_text("half a thou")
+    await saskia.sees("saskia removed mateo from the room")
+    await saskia.is_told("Removed @mateo")
+    await expect(saskia.page.locator("#people .away")).to_contain_text("mateo")
+
+
+async def test_every_tab_of_a_killed_member_closes(saskia: Person, mateo: Person) -> None:
+    second = await mateo.context.new_page()
+    await second.goto(f"{mateo.site}/rooms/lobby")
+    await expect(second.locator("#people li:not(.away)").filter(has_text="mateo")).to_have_count(1)
+    await saskia.says("/kill @mateo")
+    for page in (mateo.page, second):
+        await expect(page.get_by_role("heading", level=1)).to_have_text("You were removed from #lobby")
+
+
+async def test_a_cleared_room_is_empty_for_all_and_comes_back(saskia: Person, mateo: Person) -> None:
+    await mateo.says("one")
+    await saskia.reads("one")
+    await saskia.says("/clear a clean page")
+    await mateo.sees("saskia cleared the room: 1 message.")
+    await expect(mateo.messages).to_have_count(0)
+    await expect(saskia.messages).to_have_count(0)
+    await expect(mateo.page.get_by_role("button", name="Undo")).to_have_count(0)
+    await mateo.page.reload()
+    await expect(mateo.messages).to_have_count(0)
+    await saskia.page.get_by_role("button", name="Undo").click()
+    for person in (saskia, mateo):
+        await person.sees("saskia took the clearing back")
+        await person.reads("one")
+    await expect(saskia.page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+async def test_undo_may_be_typed(saskia: Person, mateo: Person) -> None:
+    await mateo.says("one")
+    await saskia.reads("one")
+    await saskia.says("/clear")
+    await expect(mateo.messages).to_have_count(0)
+    await saskia.says("/undo")
+    await mateo.reads("one")
+
+
+async def test_a_typing_mistake_is_never_posted(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/kcik @mateo private matters")
+    await saskia.is_told("No command /kcik.")
+    await expect(saskia.composer).to_have_value("/kcik @mateo private matters")
+    await saskia.page.get_by_role("button", name="Use /kick").click()
+    await expect(saskia.composer).to_have_value("/kick @mateo private matters")
+    await expect(mateo.messages).to_have_count(0)
+
+
+async def test_a_path_can_be_sent_as_a_message(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/etc/hosts is the file")
+    await saskia.page.get_by_role("button", name="Send as a message").click()
+    await mateo.reads("/etc/hosts is the file")
+    await expect(saskia.composer).to_have_value("")
+
+
+async def test_a_moderator_is_marked_everywhere_at_once(saskia: Person, mateo: Person) -> None:
+    await mateo.says("one")
+    await saskia.reads("one")
+    await saskia.says("/op @mateo")
+    await mateo.sees("saskia made mateo a moderator")
+    await expect(saskia.message("one").get_by_role("img", name="moderator")).to_be_visible()
+    await expect(saskia.page.locator("#people")).to_contain_text("Moderators")
+    await mateo.types("/ki")
+    await expect(mateo.menu.get_by_role("option")).to_have_count(1)
+
+
+async def test_a_newcomer_is_shown_with_their_rank(saskia: Person, mateo: Person, meet: Meet) -> None:
+    await saskia.says("/op @mateo")
+    await saskia.is_told("moderator")
+    priya = await meet("priya")
+    await priya.submits("/register", name="priya", password=PASSWORD)
+    await priya.enters("lobby")
+    await expect(priya.page.locator("#people ul[aria-labelledby=p-moderator]")).to_contain_text("mateo")
+
+
+async def test_the_topic_changes_for_all(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/topic Glazes and firing times")
+    await expect(mateo.page.locator(".head .topic")).to_have_text("Glazes and firing times")
+    await mateo.sees("saskia set the topic: “Glazes and firing times”")
+
+
+async def test_a_new_name_is_seen_at_once(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/nick Mateo_2")
+    await saskia.sees("mateo is now Mateo_2")
+    await expect(saskia.page.locator("#people")).to_contain_text("Mateo_2")
+    await expect(mateo.page.locator("message-composer .in-margin")).to_have_text("Mateo_2")
+
+
+async def test_a_stage_direction_is_set_as_one(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/me waves")
+    await expect(saskia.log.locator(".message.action")).to_contain_text("waves")
+
+
+async def test_only_oneself_sees_help_until_it_is_put_away(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/help nick")
+    await mateo.is_told("/nick")
+    await expect(saskia.notice("/nick")).to_have_count(0)
+    await mateo.notice("/nick").get_by_role("button", name="Put away").click()
+    await expect(mateo.notice("/nick")).to_have_count(0)
