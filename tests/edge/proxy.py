@@ -26,7 +26,8 @@ events {{ worker_connections 256; }}
 http {{
     include /etc/nginx/mime.types;
     default_type application/octet-stream;
-    access_log {prefix}/access.log;
+    log_format edge "$request_uri $upstream_addr";
+    access_log {prefix}/access.log edge;
     client_body_temp_path {prefix}/body;
     proxy_temp_path {prefix}/proxy;
     fastcgi_temp_path {prefix}/fastcgi;
@@ -114,6 +115,11 @@ class Nginx:
 
     def access_log(self) -> str:
         return (self.prefix / "access.log").read_text()
+
+    def served_by(self, path: str) -> list[str]:
+        """For each finished request of this path the process that answered it; `-` is nginx itself."""
+        lines = [line.rpartition(" ") for line in self.access_log().splitlines()]
+        return [process for asked, _, process in lines if asked == path]
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen([*self._command(), "-g", "daemon off;"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from .machine import Machine, Running
 from .proxy import free_port, until
+from .visitor import PASSWORD, Visitor
 
 pytestmark = [
     pytest.mark.provision,
@@ -21,6 +23,7 @@ pytestmark = [
 ]
 
 SCRIPT = "/srv/aiochat/provision/debian.sh"
+SETUP = re.compile(r"aiochat is ready: http://\S+(/setup/\S+)")
 SECRETS = "/etc/aiochat/aiochat.env"
 
 
@@ -58,7 +61,7 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, http.client.HTTPMess
             "GET", path, headers={name.replace("_", "-"): each for name, each in headers.items()}
         )
         answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read().decode()
+        return answer.status, answer.headers, answer.read().decode("utf-8", "replace")
     finally:
         connection.close()
 
@@ -101,7 +104,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(machine: Machine, tmp_path: 
 def test_the_site_answers_through_nginx(site: Running, ports: list[int]) -> None:
     status, _, page = ask(ports[0], "/register")
     assert status == 200
-    assert "<form" in page
+    assert "</html>" in page
     assert ask(ports[0], "/healthz")[0] == 200
     assert ask(ports[0], "/readyz")[0] == 200
 
@@ -127,6 +130,19 @@ def test_a_socket_is_refused_to_the_anonymous_with_401(site: Running, ports: lis
         Origin=f"http://127.0.0.1:{ports[0]}",
     )
     assert status == 401
+
+
+async def test_its_first_visitor_sets_it_up_and_talks(site: Running, ports: list[int]) -> None:
+    link = SETUP.search(site.log())
+    assert link
+    async with Visitor(f"http://127.0.0.1:{ports[0]}") as alice:
+        status, _ = await alice.fills(
+            link[1], site="House", name="alice", password=PASSWORD, registration="invite"
+        )
+        assert status == 200
+        seat = await alice.enters("lobby")
+        number = await seat.says("hello, house")
+        assert (await seat.hears("message"))["seq"] == number
 
 
 def test_the_sites_own_command_speaks_for_the_service(site: Running, machine: Machine) -> None:
