@@ -34,13 +34,19 @@ async def user_middleware(request: web.Request, handler: Handler) -> web.StreamR
 
 
 async def _who_asks(request: web.Request) -> User | None:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    token = token_in(request)
+    if token is None:
         return await user_of_session(request)
-    user = await user_of_token(request.config_dict[MANAGER], token.strip())
+    user = await user_of_token(request.config_dict[MANAGER], token)
     if user is None:
         raise BadToken
     return user
+
+
+def token_in(request: web.Request) -> str | None:
+    """The Bearer token a request carries; without one its session speaks, whatever else `Authorization` says."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def user_of(request: web.Request) -> User:

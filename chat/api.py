@@ -10,15 +10,15 @@ from aiohttp import web
 from accounts.middlewares import user_of
 from chat.actions import membership, rooms
 from chat.commands import COMMANDS
-from chat.errors import NoSuchRoom, TooFast
 from chat.events import told_to
 from chat.history import PAGE
-from chat.input import say
+from chat.input import require_patience, say
 from chat.keys import NODE
 from chat.log import Nonce, new_nonce
 from chat.members import Member, enter
 from chat.models import Room
 from chat.node import Node
+from chat.policy import Role
 from helpers.web import json_response, read_json, read_paging
 
 
@@ -57,6 +57,7 @@ async def create_room(request: web.Request) -> web.StreamResponse:
     node = request.config_dict[NODE]
     user = user_of(request)
     wanted = await read_json(request, NewRoom)
+    require_patience(node, user.id)
     room = await rooms.create(
         node, user.id, wanted.slug, wanted.title, topic=wanted.topic, private=wanted.private
     )
@@ -82,9 +83,7 @@ async def post_message(request: web.Request) -> web.StreamResponse:
     said = await read_json(request, Said)
     node, room, member = await _entered(request)
     member = await membership.join(node, room, member)
-    wait = node.patience(member.user_id)
-    if wait:
-        raise TooFast(wait)
+    require_patience(node, member.user_id)
     answer = await say(node, room, member, said.text, said.nonce or new_nonce(), said.reply_to)
     fields: dict[str, Any] = {"at": answer.at}
     if answer.seq:
@@ -125,6 +124,8 @@ async def list_commands(request: web.Request) -> web.StreamResponse:
     user = user_of(request)
     slug = request.query.get("room")
     if slug is None:
-        raise NoSuchRoom
-    room, member = await enter(node.manager, user.id, slug)
-    return json_response({"commands": COMMANDS.describe(member.role, room.set), "total": len(COMMANDS)})
+        described = COMMANDS.describe(Role.MEMBER)
+    else:
+        room, member = await enter(node.manager, user.id, slug)
+        described = COMMANDS.describe(member.role, room.set)
+    return json_response({"commands": described, "total": len(COMMANDS)})

@@ -7,11 +7,19 @@ from datetime import UTC, datetime
 from chat.actions import messages
 from chat.commands import COMMANDS
 from chat.commands.command import Context, is_command, words
+from chat.errors import TooFast
 from chat.log import Answer, Repeated, Request, digest
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.parts import tidy
+
+
+def require_patience(node: Node, user_id: int) -> None:
+    """Count one thing done by this user here. Raises TooFast."""
+    wait = node.patience(user_id)
+    if wait:
+        raise TooFast(wait)
 
 
 async def say(node: Node, room: Room, member: Member, text: str, nonce: str, reply_to: int = 0) -> Answer:
@@ -28,4 +36,4 @@ async def say(node: Node, room: Room, member: Member, text: str, nonce: str, rep
         answer = await COMMANDS.run(context, text)
     except Repeated as repeated:
         return repeated.answer
-    return Answer(at=datetime.now(UTC), text=answer or "")
+    return answer if isinstance(answer, Answer) else Answer(at=datetime.now(UTC), text=answer or "")

@@ -70,6 +70,7 @@ def room_of(row: tuple[Any, ...]) -> Room:
 
 async def find_room(manager: Manager, slug: str) -> Room:
     """The room at this address, or at one it once had. Raises NoSuchRoom."""
+    _require_text(slug)
     row = await manager.row(f"SELECT {ROOM_COLUMNS} FROM rooms r WHERE r.slug = %s", slug)
     if row is None:
         row = await manager.row(
@@ -86,6 +87,7 @@ async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member
 
     A private room and none at all are refused alike. Raises NoSuchRoom, Banned, Removed.
     """
+    _require_text(slug)
     row = await manager.row(
         f"SELECT {ROOM_COLUMNS}, {MEMBER_COLUMNS} FROM rooms r JOIN users u ON u.id = %s "
         "LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = u.id WHERE r.slug = %s",
@@ -98,6 +100,12 @@ async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member
     member = member_of(room.id, row[len(ROOM_FIELDS) :])
     admit(room, member)
     return room, member
+
+
+def _require_text(slug: str) -> None:
+    if "\0" in slug:
+        # PostgreSQL's text cannot hold it, not even to look for it.
+        raise NoSuchRoom
 
 
 def admit(room: Room, member: Member) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from accounts.forms import Form, empty_form, read_form
@@ -12,12 +13,12 @@ from accounts.keys import USER
 from accounts.middlewares import login_required, user_of
 from chat.actions import membership, rooms
 from chat.actions.rooms import Listed, slug_of
-from chat.errors import Banned, NoSuchRoom, Removed, TooFast
+from chat.errors import Banned, NoSuchRoom, Removed, Unavailable
 from chat.events import told_to
 from chat.history import PAGE
-from chat.input import say
+from chat.input import require_patience, say
 from chat.keys import NODE
-from chat.log import new_nonce
+from chat.log import Nonce, new_nonce
 from chat.members import Member, enter, find_room
 from chat.models import Room
 from chat.node import Node
@@ -48,6 +49,7 @@ async def create_room(request: web.Request) -> web.StreamResponse:
     node, user = request.config_dict[NODE], user_of(request)
     wanted = form["slug"].strip().lstrip("#")
     try:
+        require_patience(node, user.id)
         room = await rooms.create(
             node,
             user.id,
@@ -104,14 +106,24 @@ async def show_room(request: web.Request) -> web.StreamResponse:
         room = await find_room(node.manager, slug)
         if room.slug == slug:
             raise
-        raise redirect(f"/rooms/{room.slug}") from None
+        # The new address is told only to those who could come in there by themselves.
+        await _require_known(node, user.id, room)
+        query = f"?{request.query_string}" if request.query_string else ""
+        raise redirect(f"/rooms/{room.slug}{query}") from None
     except (Removed, Banned) as error:
         return await _shown_out(request, error)
     return await _room_page(request, node, room, member)
 
 
+async def _require_known(node: Node, user_id: int, room: Room) -> None:
+    try:
+        await enter(node.manager, user_id, room.slug)
+    except (Removed, Banned):
+        return
+
+
 async def _room_page(
-    request: web.Request, node: Node, room: Room, member: Member, *, status: int = 200
+    request: web.Request, node: Node, room: Room, member: Member, *, status: int = 200, unsent: str = ""
 ) -> web.StreamResponse:
     at = read_number(request, "at")
     asked = {"around": at} if at is not None else read_paging(request, usual=PAGE).asked()
@@ -137,6 +149,7 @@ async def _room_page(
         "read": member.read_seq if member.is_member else None,
         "limits": {"text": node.limits.text},
         "nonce": new_nonce().lstrip("~"),
+        "unsent": unsent,
     }
     return await render_page(request, "chat/room.html", context, status=status)
 
@@ -150,19 +163,26 @@ async def say_by_form(request: web.Request) -> web.StreamResponse:
     try:
         room, member = await enter(node.manager, user.id, slug)
         member = await membership.join(node, room, member)
-        wait = node.patience(user.id)
-        if wait:
-            raise TooFast(wait)
-        answer = await say(node, room, member, form["text"], form["nonce"][:64] or new_nonce())
+        require_patience(node, user.id)
+        answer = await say(node, room, member, form["text"], _nonce(form["nonce"]))
         if answer.text:
             await flash(request, answer.text)
     except (Removed, Banned) as error:
         return await _shown_out(request, error)
-    except NoSuchRoom:
+    except (NoSuchRoom, Unavailable):
         raise
     except AppError as error:
         await flash(request, error.text, "error")
+        return await _room_page(request, node, room, member, status=error.status, unsent=form["text"])
     raise redirect(f"/rooms/{slug}")
+
+
+def _nonce(given: str) -> str:
+    try:
+        return msgspec.convert(given, Nonce)
+    except msgspec.ValidationError:
+        # Also one that begins like the server's own: nobody takes the nonce of their own leaving.
+        return new_nonce()
 
 
 async def _shown_out(request: web.Request, error: Removed | Banned) -> web.StreamResponse:
@@ -187,7 +207,10 @@ async def _shown_out(request: web.Request, error: Removed | Banned) -> web.Strea
         "until": _iso(until),
         "rooms": await _index(node, user.id),
     }
-    return await render_page(request, "chat/removed.html", context, status=error.status)
+    page = await render_page(request, "chat/removed.html", context, status=error.status)
+    if "retry_after" in error.facts:
+        page.headers["Retry-After"] = str(error.facts["retry_after"])
+    return page
 
 
 def _iso(moment: datetime | None) -> str:

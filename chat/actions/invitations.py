@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from accounts.actions import Newcomer, enrol
 from accounts.models import User
 from chat.actions import rooms
-from chat.errors import NotAllowed
+from chat.errors import Banned, SlugTaken
 from chat.events import MemberAdded
-from chat.members import Member
+from chat.members import Member, find_room
 from chat.models import Room
 from chat.node import Node
 from chat.parts import tidy
@@ -93,7 +93,7 @@ async def look(node: Node, token: str) -> Invited:
 async def accept(node: Node, token: str, comer: Newcomer | User) -> tuple[User, Invited]:
     """Use an invitation: for an account there is, or together with making one. All of it happens, or nothing.
 
-    Raises NoInvitation, NotAllowed (banned there), NameTaken.
+    Who is a member already uses nothing up. Raises NoInvitation, Banned, NameTaken.
     """
     invited = await look(node, token)
     if invited.room_id is None:
@@ -102,12 +102,12 @@ async def accept(node: Node, token: str, comer: Newcomer | User) -> tuple[User, 
             user = comer if isinstance(comer, User) else await enrol(node.manager, comer)
         return user, invited
     async with node.journal.transaction(invited.room_id) as log:
-        await _use(node, invited)
         user = comer if isinstance(comer, User) else await enrol(node.manager, comer)
         member = await log.member(user.id)
         if member.banned_until is not None and member.banned_until > log.now:
-            raise NotAllowed("people who are not banned", room=log.room.slug)
+            raise Banned(member.banned_until, reason=member.reason, room=log.room.slug, now=log.now)
         if not member.is_member:
+            await _use(node, invited)
             await log.record(MemberAdded(by=member.person, user=member.person))
     node.hub.audience.signal(Belongs(user.id, invited.room_id, True))
     return user, invited
@@ -153,7 +153,13 @@ async def set_up(
         if row is None:
             raise NoSetUp
         admin = await enrol(node.manager, comer, is_admin=True)
-    lobby = await rooms.create(node, admin.id, LOBBY, LOBBY, topic="Everybody comes in here.", guests=guests)
+    try:
+        lobby = await rooms.create(
+            node, admin.id, LOBBY, LOBBY, topic="Everybody comes in here.", guests=guests
+        )
+    except SlugTaken:
+        # It was made at the terminal before. The admin rules there by being one.
+        lobby = await find_room(node.manager, LOBBY)
     async with node.journal.transaction(lobby.id) as log:
         owner = await log.member(admin.id)
     return admin, await invite(node, owner, lobby, uses=None)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from accounts.actions import rename
+from accounts.errors import NameTaken
+from accounts.names import LONGEST
+from chat.actions.actors import actor_in
+from chat.errors import Already, Conflict, TooLong
 from chat.events import MemberAdded, Renamed
-from chat.log import Request
+from chat.log import Answer, Request
 from chat.members import Member, admit
 from chat.models import Room
 from chat.node import Node
+from chat.policy import Permission, require
 from chat.signals import Belongs, ReadMoved
 
 
@@ -48,19 +53,28 @@ async def mark_read(node: Node, room: Room, user_id: int, seq: int) -> None:
 
 async def change_name(
     node: Node, room: Room, member: Member, name: str, request: Request | None = None
-) -> str:
+) -> Answer:
     """Call an account otherwise, everywhere; every room where it is present records that.
 
-    Raises BadName, NameTaken, Repeated.
+    Raises NotAllowed, BadName, TooLong, Conflict, Already.
     """
+    if len(name) > LONGEST:
+        raise TooLong(len(name), LONGEST, "name")
     rows = await node.manager.rows(
         "SELECT room_id FROM memberships WHERE user_id = %s AND present_since IS NOT NULL", member.user_id
     )
     rooms = [room.id, *(room_id for (room_id,) in rows if room_id != room.id)]
     async with node.journal.transactions(rooms, member.user_id, request) as logs:
-        renaming = await rename(node.manager, member.user_id, name)
+        actor = await actor_in(logs[room.id], member.user_id)
+        require(actor.role, Permission.RENAME_SELF, room=room.slug, command="nick")
+        try:
+            renaming = await rename(node.manager, member.user_id, name)
+        except NameTaken as error:
+            raise Conflict(field="name") from error
+        if renaming.name == renaming.was:
+            raise Already(f"You are called {renaming.name} already")
         for log in logs.values():
             renamed = await log.member(member.user_id)
             await log.record(Renamed(by=renamed.person, user=renamed.person, was=renaming.was))
         logs[room.id].answer = f"You are called {renaming.name} now. {renaming.was} stays yours for 30 days."
-    return logs[room.id].answer
+    return logs[room.id].reply

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from chat.actions.actors import actor_in
 from chat.errors import Archived, Gone, NotYours
 from chat.events import MessageEdited, MessageRemoved
 from chat.journal import Post
@@ -68,7 +69,7 @@ async def edit(node: Node, room: Room, member: Member, target: int, text: str, r
     parts = parse(text, names)
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:
-            actor = await log.member(member.user_id)
+            actor = await actor_in(log, member.user_id)
             require_speech_of(actor, log.room)
             author_id = await _author(node, log, target)
             if author_id != actor.user_id:
@@ -86,7 +87,7 @@ async def remove(
     """Take back one's own words, or as a moderator another's. Raises Gone, NotAllowed, RankTooHigh."""
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:
-            actor = await log.member(member.user_id)
+            actor = await actor_in(log, member.user_id)
             if log.room.set.archived:
                 raise Archived(log.room.slug)
             author_id = await _author(node, log, target)

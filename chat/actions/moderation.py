@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+import msgspec
 from redis.exceptions import RedisError
 
+from chat.actions.actors import actor_in
 from chat.comings import leave
 from chat.errors import Already, LastOwner, NotHere, NotSet
 from chat.events import MemberKicked, RoleChanged, RoomCleared
-from chat.log import Log, Request
+from chat.log import Answer, Log, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
@@ -22,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 async def kick(
     node: Node, room: Room, member: Member, nick: str, reason: str = "", request: Request | None = None
-) -> str:
+) -> Answer:
     """Show somebody out, in every tab and process. They may come back after a minute; ban() is for those who may not.
 
     Returns when every process has let them go, or after a second. Raises NotFound, NotHere, NotAllowed, RankTooHigh.
     """
     reason = reason[: node.limits.reason]
     async with node.journal.transaction(room.id, member.user_id, request) as log:
-        actor = await log.member(member.user_id)
+        actor = await actor_in(log, member.user_id)
         target = await log.named(nick)
         _require(log, actor, Permission.KICK, target, "kill")
         if not target.is_member and target.present_since is None:
@@ -38,12 +40,11 @@ async def kick(
         kicked = await log.record(
             MemberKicked(by=actor.person, user=target.person, reason=reason, until=until)
         )
-        if target.present_since is not None:
+        if target.present_since is not None and log.room.set.comings_and_goings:
             await leave(log, target.person, target.present_since)
-        log.answer = (
-            f"Removed @{target.name}. They can come back in {node.limits.kick} s."
-        )
-    return log.answer + await _see_out(node, room.id, target.user_id, kicked.seq)
+        log.answer = f"Removed @{target.name}. They can come back in {node.limits.kick} s."
+    silent = await _see_out(node, room.id, target.user_id, kicked.seq)
+    return msgspec.structs.replace(log.reply, text=log.answer + silent)
 
 
 async def _see_out(node: Node, room_id: int, user_id: int, seq: int) -> str:
@@ -59,10 +60,13 @@ async def _see_out(node: Node, room_id: int, user_id: int, seq: int) -> str:
 
 async def clear(
     node: Node, room: Room, member: Member, reason: str = "", request: Request | None = None
-) -> str:
-    """Hide everything said so far, for all, at once. One row, whatever the number; /undo brings it back for a while."""
+) -> Answer:
+    """Hide everything said so far, for all, at once. One row, whatever the number; /undo brings it back for a while.
+
+    Raises NotAllowed.
+    """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
-        actor = await log.member(member.user_id)
+        actor = await actor_in(log, member.user_id)
         _require(log, actor, Permission.CLEAR, None, "clear")
         count = log.room.last_ordinal - log.room.cleared_ordinal
         undo_until = log.now + timedelta(seconds=node.limits.undo)
@@ -76,7 +80,7 @@ async def clear(
             )
         )
         log.answer = f"Cleared: {count:,} messages. /undo brings them back until {say_moment(undo_until)}."
-    return log.answer
+    return log.reply
 
 
 async def set_role(
@@ -88,13 +92,13 @@ async def set_role(
     request: Request | None = None,
     *,
     command: str,
-) -> str:
+) -> Answer:
     """Give a member another rank, or step down oneself. The last owner stays one.
 
     Raises NotFound, NotHere, NotAllowed, RankTooHigh, ThatIsYou, Already, NotSet, LastOwner.
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
-        actor = await log.member(member.user_id)
+        actor = await actor_in(log, member.user_id)
         target = await log.named(nick)
         oneself = target.user_id == actor.user_id
         _require(log, actor, Permission.SET_ROLE, target, command, to=role)
@@ -110,7 +114,7 @@ async def set_role(
         log.answer = f"{'You are' if oneself else f'@{target.name} is'} {role.one} of #{log.room.slug} now."
         if oneself:
             log.answer += " Only another owner can change that."
-    return log.answer
+    return log.reply
 
 
 async def _owners(node: Node, log: Log) -> int:

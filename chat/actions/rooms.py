@@ -10,9 +10,10 @@ from datetime import datetime
 import msgspec
 import peewee
 
+from chat.actions.actors import actor_in
 from chat.errors import BadSlug, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
-from chat.log import Request
+from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, find_room, room_of
 from chat.models import Room
 from chat.node import Node
@@ -88,15 +89,15 @@ async def create(
 
 async def set_topic(
     node: Node, room: Room, member: Member, topic: str, request: Request | None = None
-) -> str:
+) -> Answer:
     """Say what the room is about; an empty topic says nothing. Raises NotAllowed, TooLong, Unreadable."""
     topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
-        actor = await log.member(member.user_id)
+        actor = await actor_in(log, member.user_id)
         require(actor.role, Permission.SET_TOPIC, switches=log.room.set, room=log.room.slug, command="topic")
         await log.record(TopicChanged(by=actor.person, topic=topic))
         log.answer = "The topic is set." if topic else "The topic is empty now."
-    return log.answer
+    return log.reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from accounts.names import name_key
+from chat.actions.actors import actor_in
 from chat.errors import NothingToUndo, UndoExpired
 from chat.events import Undone
-from chat.log import Request
+from chat.log import Answer, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, require
 
-NEWEST = """SELECT c.seq, m.kind, c.undo_until, c.count, c.undone_seq IS NOT NULL
+NEWEST = """SELECT c.seq, m.kind, c.undo_until, c.count
     FROM clears c JOIN messages m ON m.room_id = c.room_id AND m.seq = c.seq
     JOIN users u ON u.id = m.author_id
     WHERE c.room_id = %s AND c.undone_seq IS NULL AND (u.id = %s OR u.name_key = %s)
@@ -20,13 +21,13 @@ NEWEST = """SELECT c.seq, m.kind, c.undo_until, c.count, c.undone_seq IS NOT NUL
 
 async def undo(
     node: Node, room: Room, member: Member, whose: str = "", request: Request | None = None
-) -> str:
+) -> Answer:
     """Take back the newest act here that can be: one's own, or as an owner somebody else's.
 
     Raises NothingToUndo, UndoExpired, NotAllowed.
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
-        actor = await log.member(member.user_id)
+        actor = await actor_in(log, member.user_id)
         others = bool(whose) and name_key(whose) != name_key(actor.name)
         permission = Permission.UNDO_OTHERS if others else Permission.UNDO_OWN
         require(actor.role, permission, switches=log.room.set, room=log.room.slug, command="undo")
@@ -35,9 +36,9 @@ async def undo(
         )
         if row is None:
             raise NothingToUndo
-        seq, kind, undo_until, count, _ = row
+        seq, kind, undo_until, count = row
         if undo_until <= log.now:
             raise UndoExpired(undo_until)
         await log.record(Undone(by=actor.person, target=seq, act=kind, count=count))
         log.answer = f"Undone: {count:,} messages are back."
-    return log.answer
+    return log.reply

@@ -13,12 +13,12 @@ from chat.policy import Permission, Role, Switches, least, may
 from chat.suggest import near
 
 if TYPE_CHECKING:
-    from chat.log import Request
+    from chat.log import Answer, Request
     from chat.members import Member
     from chat.models import Room
     from chat.node import Node
 
-Handler = Callable[..., Awaitable[str | None]]
+Handler = Callable[..., Awaitable["Answer | str | None"]]
 H = TypeVar("H", bound=Handler)
 
 _HEAD = re.compile(r"/([^\W\d_]\S*|\?(?!\S))\s*")
@@ -108,8 +108,11 @@ class Command:
         except Misfit:
             raise UsageError(self.usage, self.example) from None
 
-    async def run(self, context: Context, parsed: Parsed) -> str | None:
-        """Do it. Returns what only the caller should see. Raises UsageError, and what the action refuses."""
+    async def run(self, context: Context, parsed: Parsed) -> "Answer | str | None":
+        """Do it. Returns what only the caller should see, or the whole answer of an act.
+
+        Raises UsageError, and what the action refuses.
+        """
         arguments = self.read(parsed)
         return await self.handler(context, *arguments.values, **arguments.options)
 
@@ -226,8 +229,8 @@ class CommandTable:
                 meant.setdefault(allowed[full].name, full)
         raise UnknownCommand(name, list(meant.values())[:3])
 
-    async def run(self, context: Context, text: str) -> str | None:
-        """Run a command line. Returns what only the caller should see.
+    async def run(self, context: Context, text: str) -> "Answer | str | None":
+        """Run a command line. Returns what only the caller should see, or the whole answer of an act.
 
         Raises UnknownCommand, UsageError, and whatever the action refuses.
         """

@@ -5,13 +5,14 @@ from __future__ import annotations
 from chat.actions import rooms as actions
 from chat.commands.command import CommandTable, Context
 from chat.commands.converters import Rest
+from chat.log import Answer
 from chat.policy import Permission
 
 rooms = CommandTable("Room")
 
 
 @rooms.command(Permission.READ, aliases=("header", "subject"), example="/topic Demos at nine")
-async def topic(context: Context, text: Rest = "") -> str:
+async def topic(context: Context, text: Rest = "") -> Answer | str:
     """Shows the topic, or sets it; /topic clear empties it"""
     if not text:
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chat.actions import membership, messages
 from chat.commands.command import CommandTable, Context
 from chat.commands.converters import Name, Rest, Text
+from chat.log import Answer
 from chat.policy import Permission, Role
 
 talk = CommandTable("Everyone")
@@ -17,9 +18,11 @@ async def help_(context: Context, command: Name = "") -> str:
 
 
 @talk.command(Permission.SPEAK, example="/me waves")
-async def me(context: Context, action: Text) -> None:
+async def me(context: Context, action: Text) -> Answer:
     """Says what you do: * ann waves"""
-    await messages.post(context.node, context.room, context.member, action, context.request, style="action")
+    return await messages.post(
+        context.node, context.room, context.member, action, context.request, style="action"
+    )
 
 
 @talk.command(Permission.READ, aliases=("names", "members"), example="/who", harmless=True)
@@ -38,6 +41,6 @@ async def who(context: Context) -> str:
 
 
 @talk.command(Permission.RENAME_SELF, aliases=("name",), example="/nick Anna")
-async def nick(context: Context, new_name: Rest) -> str:
+async def nick(context: Context, new_name: Rest) -> Answer:
     """Changes your name, everywhere on this site"""
     return await membership.change_name(context.node, context.room, context.member, new_name, context.request)

@@ -9,15 +9,15 @@ import msgspec
 from aiohttp import web
 
 from accounts.errors import NotSignedIn
-from accounts.middlewares import user_of
+from accounts.middlewares import token_in, user_of
 from accounts.sessions import session_ref
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
 from chat.channel import Listener
 from chat.connection import CloseCode, text_frame
-from chat.errors import Busy, TooFast
+from chat.errors import Busy
 from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
-from chat.input import say
+from chat.input import require_patience, say
 from chat.keys import NODE
 from chat.log import Answer, Nonce, Request, digest
 from chat.members import Member, admit, enter, member_in
@@ -30,6 +30,7 @@ from helpers.errors import AppError
 
 PROTOCOL = "aiochat.v2"
 TYPING_EVERY = 3.0
+SHOWN_OUT = {"banned": CloseCode.BANNED, "removed": CloseCode.KICKED, "not_signed_in": CloseCode.SIGNED_OUT}
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
@@ -89,6 +90,13 @@ class UnknownProtocol(AppError):
     message = f"Offer the subprotocol {PROTOCOL} in Sec-WebSocket-Protocol."
 
 
+class NoHandshake(AppError):
+    """This address is for sockets."""
+
+    code = "no_handshake"
+    message = "Here a WebSocket can be opened, and nothing else."
+
+
 class RoomDialect:
     """Every event as one JSON frame: its own fields, and `nonce` for its author alone."""
 
@@ -118,16 +126,24 @@ def frame(kind: str, **fields: Any) -> bytes:
 PONG = frame("pong")
 
 
+def resumed(head: int) -> bytes:
+    """All that came before was sent."""
+    return frame("resumed", recovered=True, head=head)
+
+
 async def room_socket(request: web.Request) -> web.StreamResponse:
     """`GET /rooms/<slug>/ws`. Who may not come in is refused before the 101.
 
-    Raises NotSignedIn, NoSuchRoom, Banned, Removed, UnknownProtocol, Busy.
+    Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, UnknownProtocol, Busy.
     """
     node = request.config_dict[NODE]
     user = user_of(request)
     offered = request.headers.get("Sec-WebSocket-Protocol", "")
     if PROTOCOL not in [one.strip() for one in offered.split(",")]:
         raise UnknownProtocol
+    if not web.WebSocketResponse(protocols=(PROTOCOL,)).can_prepare(request):
+        # Looked at before the room is: who comes by a plain GET becomes no member.
+        raise NoHandshake
     if node.closing:
         raise Busy
     room, member = await enter(node.manager, user.id, request.match_info["slug"])
@@ -147,7 +163,7 @@ class RoomConversation:
 
     async def hold(self, request: web.Request) -> web.StreamResponse:
         """From the handshake to the end."""
-        session = None if "Authorization" in request.headers else session_ref(request)
+        session = session_ref(request) if token_in(request) is None else None
         self.connection = await self.socket.open(request, session, self._tell)
         audience = self.node.hub.audience
         try:
@@ -228,9 +244,9 @@ class RoomConversation:
             # Nobody is called gone for a restart: the sweep looks who did not come back.
             await self.node.comings.unmark(mark)
             return
-        lost = self.socket.was_lost
+        lost, grace = self.socket.was_lost, self.socket.may_return
         self.node.tasks.once(
-            "departing", self.node.comings.depart(mark, self.member.person, lost=lost, grace=lost)
+            "departing", self.node.comings.depart(mark, self.member.person, lost=lost, grace=grace)
         )
 
     # -- what comes in ---------------------------------------------------------------------------------------
@@ -238,11 +254,11 @@ class RoomConversation:
     async def _hear(self, data: str) -> None:
         match ASKED.decode(data):
             case Say(nonce=nonce, text=text, reply_to=reply_to):
-                self._require_patience()
+                require_patience(self.node, self.member.user_id)
                 answer = await say(self.node, self.channel.room, self.listener.member, text, nonce, reply_to)
                 self._acknowledge(nonce, answer)
             case Edit(nonce=nonce, target=target, text=text):
-                self._require_patience()
+                require_patience(self.node, self.member.user_id)
                 request = Request(nonce, digest("edit", str(target), text))
                 self._acknowledge(
                     nonce,
@@ -269,11 +285,6 @@ class RoomConversation:
             case never:
                 assert_never(never)
 
-    def _require_patience(self) -> None:
-        wait = self.node.patience(self.member.user_id)
-        if wait:
-            raise TooFast(wait)
-
     def _acknowledge(self, nonce: str, answer: Answer) -> None:
         fields: dict[str, Any] = {"nonce": nonce, "at": answer.at}
         if answer.seq:
@@ -285,14 +296,20 @@ class RoomConversation:
             self.connection.send(frame("notice", text=answer.text, nonce=nonce))
 
     async def _resume(self, epoch: str, after: int) -> None:
-        recovered = epoch == self.node.epoch and await self.channel.replay(self.listener, after)
-        self.connection.send(frame("resumed", recovered=recovered, head=self.channel.heard))
+        if epoch != self.node.epoch or not await self.channel.replay(self.listener, after, resumed):
+            self.connection.send(frame("resumed", recovered=False, head=self.channel.heard))
 
     def _type(self) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._typed_at >= TYPING_EVERY and not self.listener.member.is_muted:
-            self._typed_at = now
-            self.node.type(self.room.id, Typing(self.listener.member.person))
+        if now - self._typed_at < TYPING_EVERY:
+            return
+        try:
+            messages.require_speech_of(self.listener.member, self.channel.room)
+        except AppError:
+            # Who may not speak hears so when they try; until then nobody waits for their words.
+            return
+        self._typed_at = now
+        self.node.type(self.room.id, Typing(self.listener.member.person))
 
     # -- what goes out ---------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 import peewee
+import psycopg
 from aiohttp import WSMessage, WSMsgType, web
 
 from chat.connection import CloseCode, Connection
@@ -18,6 +19,7 @@ from chat.errors import Unavailable
 from chat.events import News, Person
 from chat.node import Node
 from helpers.errors import AppError
+from helpers.throttle import TokenBucket
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,11 @@ MOST_BAD_FRAMES = 10
 MINUTE = 60.0
 CLOSE_WITHIN = 10.0
 MOST_REASON = 123
-LOST = frozenset({None, CloseCode.GOING_AWAY, 1006, CloseCode.RESTART, CloseCode.SILENT, CloseCode.SLOW})
+LOST = frozenset({None, 1006, CloseCode.SILENT, CloseCode.SLOW})
+MAY_RETURN = LOST | {CloseCode.GOING_AWAY, CloseCode.RESTART, CloseCode.FLOODING}
+# A client may send so many frames of any kind for each thing it may say.
+FRAMES = 10
+FROM_THE_CLIENT = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 
 
 class Broken(AppError):
@@ -49,7 +55,7 @@ def refusal_of(error: Exception) -> AppError:
     """The refusal to tell for whatever was raised; what nobody foresaw is logged."""
     if isinstance(error, AppError):
         return error
-    if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+    if isinstance(error, peewee.OperationalError | peewee.InterfaceError | psycopg.OperationalError):
         log.warning("socket: the database does not answer: %s", error)
         return Unavailable()
     log.error("socket: a frame failed", exc_info=error)
@@ -77,6 +83,8 @@ class Socket:
         self._line: asyncio.WriteTransport
         self._closing: asyncio.Task[None] | None = None
         self._bad_frames: deque[float] = deque(maxlen=MOST_BAD_FRAMES)
+        limits = node.limits
+        self._bucket = TokenBucket(FRAMES * limits.rate, FRAMES * limits.burst)
 
     async def open(
         self, request: web.Request, session: str | None, news: Callable[[int, News], None]
@@ -106,6 +114,11 @@ class Socket:
         """Whether the line broke, rather than somebody leaving."""
         return self.close_code in LOST
 
+    @property
+    def may_return(self) -> bool:
+        """Whether it ended as a reload does: they may be back in a moment."""
+        return self.close_code in MAY_RETURN
+
     async def listen(
         self, hear: Callable[[str], Awaitable[None]], refuse: Callable[[AppError, str | None], None]
     ) -> None:
@@ -114,6 +127,13 @@ class Socket:
         while True:
             message: WSMessage = await self.response.receive()
             self.connection.heard_at = loop.time()
+            if message.type in FROM_THE_CLIENT:
+                if self.connection.closing is not None:
+                    # Sent before the end was known there: who is shown out does nothing more here.
+                    continue
+                if self._bucket.take():
+                    self.connection.close(CloseCode.FLOODING, "Too much at once. Come back in a moment.")
+                    continue
             match message.type:
                 case WSMsgType.TEXT:
                     await self._hear(message.data, hear, refuse)
