@@ -200,7 +200,7 @@ def _fits(value: Any, wanted: Any) -> bool:
 class Person:
     """Somebody with an account and a browser, on one process of the site."""
 
-    def __init__(self, client: TestClient[web.Request, web.Application], name: str, user_id: int) -> None:
+    def __init__(self, client: TestClient[web.Request, Any], name: str, user_id: int) -> None:
         self.client = client
         self.name = name
         self.id = user_id
@@ -297,11 +297,11 @@ class House:
     def __init__(self, settings: Settings, aiohttp_client: AiohttpClient) -> None:
         self.settings = settings
         self._aiohttp_client = aiohttp_client
-        self.servers: list[TestServer[web.Request]] = []
+        self.servers: list[TestServer] = []
 
     async def opens(self) -> Node:
         """One process more."""
-        server: TestServer[web.Request] = TestServer(create_app(self.settings))
+        server: TestServer = TestServer(create_app(self.settings))
         await server.start_server()
         self.servers.append(server)
         node = server.app[NODE]
@@ -321,7 +321,7 @@ class House:
 
     async def stranger(self, *, at: int = 0) -> Person:
         """A browser nobody is signed in with."""
-        client: TestClient[web.Request, web.Application] = await self._aiohttp_client(self.servers[at])
+        client = await self._aiohttp_client(self.servers[at])
         return Person(client, "", 0)
 
     async def person(self, name: str, *, at: int = 0, is_admin: bool = False) -> Person:
@@ -339,9 +339,7 @@ class House:
     async def program(self, person: Person, *, at: int = 0) -> Person:
         """The same account, by an API token and without cookies."""
         token = await create_token(self.node.manager, person.id, "tests")
-        client: TestClient[web.Request, web.Application] = await self._aiohttp_client(
-            self.servers[at], headers={"Authorization": f"Bearer {token}"}
-        )
+        client = await self._aiohttp_client(self.servers[at], headers={"Authorization": f"Bearer {token}"})
         return Person(client, person.name, person.id)
 
     async def room(self, slug: str, owner: Person, **how: Any) -> Room:
@@ -358,7 +356,7 @@ class House:
             slug,
         )
 
-    async def sets(self, slug: str = "lobby", **switches: Any) -> None:
+    async def sets(self, switches: dict[str, Any], slug: str = "lobby") -> None:
         """Turn switches of a room, before the play begins."""
         await self.node.manager.execute(
             "UPDATE rooms SET switches = switches || %s::jsonb WHERE slug = %s", json.dumps(switches), slug
@@ -375,7 +373,8 @@ class House:
     async def log(self, slug: str = "lobby") -> list[tuple[int, str, str | None]]:
         """Number, kind and words of everything in a room's log."""
         rows = await self.node.manager.rows(
-            "SELECT m.seq, m.kind, m.text FROM messages m JOIN rooms r ON r.id = m.room_id WHERE r.slug = %s ORDER BY seq",
+            "SELECT m.seq, m.kind, m.text FROM messages m JOIN rooms r ON r.id = m.room_id "
+            "WHERE r.slug = %s ORDER BY m.seq",
             slug,
         )
         return [(seq, kind, text) for seq, kind, text in rows]
@@ -395,7 +394,9 @@ async def opened_house(settings: Settings, aiohttp_client: AiohttpClient) -> Asy
     """A house with one process, anybody may register; closed at the end."""
     house = House(settings, aiohttp_client)
     node = await house.opens()
-    await node.manager.execute("UPDATE site SET set_up_at = now(), registration = 'open', title = 'Tidewater'")
+    await node.manager.execute(
+        "UPDATE site SET set_up_at = now(), registration = 'open', title = 'Tidewater'"
+    )
     try:
         yield house
     finally:
