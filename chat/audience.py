@@ -12,6 +12,7 @@ from accounts import events as account_events
 from accounts.events import user_topic
 from chat.connection import CloseCode, Connection, Writer
 from chat.events import ReadMark, UnreadCount
+from chat.pace import Pace
 from chat.signals import SIGNALS, Belongs, ReadMoved, Stirred
 from chat.unread import Standing, Unread
 from helpers.bus import Bus
@@ -20,15 +21,15 @@ from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = 25
-SILENCE = 50.0
+HEARTBEAT = Pace().heartbeat
 
 
 class Audience:
     """The connections of this process by user, with their heartbeat and their unread counts."""
 
-    def __init__(self, manager: Manager, bus: Bus) -> None:
+    def __init__(self, manager: Manager, bus: Bus, pace: Pace) -> None:
         self.writer = Writer()
+        self._pace = pace
         self._bus = bus
         self._unread = Unread(manager)
         self._by_user: dict[int, set[Connection]] = {}
@@ -89,10 +90,20 @@ class Audience:
             standing = self._unread.read(signal)
             for connection in self.of(user_id):
                 connection.tell(signal.room_id, ReadMark(signal.seq))
-            if standing is not None:
+            if standing is not None and standing.mentions and standing.count:
+                # Only the database knows which of the mentions lie behind the mark.
+                self._tasks.once("counting", self._look_again(user_id, signal.room_id))
+            elif standing is not None:
                 self._tell_unread(user_id, signal.room_id, standing)
         elif isinstance(signal, Belongs):
-            self._tasks.once("following", self._unread.watch(user_id))
+            self._tasks.once("following", self._look_again(user_id, signal.room_id))
+
+    async def _look_again(self, user_id: int, room_id: int) -> None:
+        standing = (await self._unread.watch(user_id)).get(room_id)
+        if user_id not in self._by_user:
+            self._unread.forget(user_id)
+        elif standing is not None:
+            self._tell_unread(user_id, room_id, standing)
 
     def _hear_of_account(self, user_id: int, event: account_events.AccountEvent) -> None:
         for connection in self.of(user_id):
@@ -107,7 +118,14 @@ class Audience:
                     connection.close(CloseCode.SIGNED_OUT, "This account rests.")
 
     def stir(self, stirred: Stirred) -> None:
-        """Something was said in a room: those here whose room it is learn how much they have not read."""
+        """Something was said in a room: those here whose room it is learn how much they have not read.
+
+        Where words were hidden or brought back, everybody's count is made anew.
+        """
+        if stirred.anew:
+            for user_id in self._unread.members(stirred.room_id):
+                self._tasks.once("counting", self._look_again(user_id, stirred.room_id))
+            return
         for user_id, standing in self._unread.stir(stirred):
             self._tell_unread(user_id, stirred.room_id, standing)
 
@@ -117,15 +135,13 @@ class Audience:
             connection.tell(room_id, news)
 
     async def _keep_beating(self) -> None:
-        """One wheel for all: each second the connections of one of its slots are asked for a sign of life."""
-        loop = asyncio.get_running_loop()
+        """One wheel for all: at each beat the connections of one of its slots are asked for a sign of life."""
+        loop, pace = asyncio.get_running_loop(), self._pace
         while True:
-            await asyncio.sleep(1)
-            self._beat = (self._beat + 1) % HEARTBEAT
+            await asyncio.sleep(pace.beat)
+            self._beat = (self._beat + 1) % pace.heartbeat
             for connection in self.all():
-                if connection.slot % HEARTBEAT != self._beat:
-                    continue
-                if loop.time() - connection.heard_at > SILENCE:
+                if loop.time() - connection.heard_at > pace.silence:
                     connection.close(CloseCode.SILENT, "Nothing was heard of you.")
-                else:
+                elif connection.slot % pace.heartbeat == self._beat:
                     connection.ping()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Protocol
 
 from chat.events import News, Person
+
+log = logging.getLogger(__name__)
 
 HIGH_WATER = 256 * 1024
 MOST_OWED = 1024 * 1024
@@ -178,7 +181,7 @@ class Connection:
     def ping(self) -> None:
         """Ask for a sign of life, unless bytes lie here that have not been taken."""
         if self.closing is None and self._stalled_since is None:
-            self._line.write(PING)
+            self._put(PING)
 
     def pay(self) -> bool:
         """Write what is owed; False while the reader stalls."""
@@ -199,10 +202,16 @@ class Connection:
         return True
 
     def _write(self) -> None:
-        frames = self._frames
-        self._line.write(frames[0] if len(frames) == 1 else b"".join(frames))
-        frames.clear()
+        frames, self._frames = self._frames, []
         self._owed = 0
+        self._put(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def _put(self, data: bytes) -> None:
+        try:
+            self._line.write(data)
+        except (RuntimeError, OSError) as error:
+            # uvloop refuses to write where the other side is gone. Whoever listens there hears of that by themselves.
+            log.debug("connection %s: %s", self.id, error)
 
     def _let_go(self) -> None:
         self.close(CloseCode.SLOW, "Too slow to keep up. Come back and resume.")

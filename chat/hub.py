@@ -13,9 +13,10 @@ import msgspec
 from chat.audience import Audience
 from chat.channel import Channel, Inhabitant, Listener
 from chat.errors import NoSuchRoom
-from chat.events import BATCHES, Batch, MessagePosted, Person
+from chat.events import BATCHES, Batch, MessagePosted, MessagesPurged, Person, Recorded, RoomCleared, Undone
 from chat.history import History
 from chat.members import ROOM_COLUMNS, ROOM_FIELDS, room_of
+from chat.pace import Pace
 from chat.policy import Role
 from chat.signals import NODES, SIGNALS, Activity, HaveYouHeard, Heard, Remark, Stirred, room_topic
 from helpers.bus import Bus
@@ -25,9 +26,6 @@ from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-CHECK_EVERY = 3.0
-TELL_ACTIVITY_EVERY = 0.5
-CONFIRM_WITHIN = 1.0
 LOOK = f"""SELECT {ROOM_COLUMNS}, (SELECT json_agg(json_build_array(u.id, u.name, u.is_guest, u.is_admin, m.role,
         m.present_since IS NOT NULL)) FROM memberships m JOIN users u ON u.id = m.user_id
         WHERE m.room_id = r.id AND (m.present_since IS NOT NULL OR (m.is_member AND m.role > 2)))
@@ -37,9 +35,10 @@ LOOK = f"""SELECT {ROOM_COLUMNS}, (SELECT json_agg(json_build_array(u.id, u.name
 class Hub:
     """Everything live in one process."""
 
-    def __init__(self, manager: Manager, bus: Bus, node: str) -> None:
+    def __init__(self, manager: Manager, bus: Bus, node: str, pace: Pace | None = None) -> None:
         self.name = node
-        self.audience = Audience(manager, bus)
+        self._pace = pace or Pace()
+        self.audience = Audience(manager, bus, self._pace)
         self.history = History(manager)
         self._manager = manager
         self._bus = bus
@@ -66,34 +65,33 @@ class Hub:
     # -- telling ---------------------------------------------------------------------------------------------
 
     def tell(self, batch: Batch) -> None:
-        """Deliver what was committed here to this process's listeners, and tell every other process."""
-        channel = self._channels.get(batch.room_id)
-        if channel is not None:
-            channel.hear(batch)
-        self._bus.publish(room_topic(batch.room_id), BATCHES.encode(batch))
-        self._note_activity(batch)
-
-    def pass_on(self, batch: Batch) -> None:
-        """Tell something passing, everywhere."""
-        channel = self._channels.get(batch.room_id)
-        if channel is not None:
-            channel.hear(batch)
+        """Deliver what was committed here, or is passing, to this process's listeners, and tell every other process."""
         told = msgspec.structs.replace(batch, origin=self.name)
+        # Other processes first: whatever befalls our own listeners, the bus has it.
         self._bus.publish(room_topic(batch.room_id), BATCHES.encode(told))
+        self._note_activity(batch)
+        channel = self._channels.get(batch.room_id)
+        if channel is not None:
+            channel.hear(batch)
 
     def _note_activity(self, batch: Batch) -> None:
+        before = self._stirred.get(batch.room_id) or Stirred(batch.room_id, 0, 0)
         posts = [event for event in batch.events if isinstance(event, MessagePosted)]
-        if not posts:
+        anew = any(isinstance(event, RoomCleared | MessagesPurged | Undone) for event in batch.events)
+        if not posts and not anew:
             return
-        before = self._stirred.get(batch.room_id)
-        mentioned = list(before.mentioned) if before else []
-        for post in posts:
-            mentioned.extend(mentions_in(post))
-        self._stirred[batch.room_id] = Stirred(batch.room_id, posts[-1].seq, batch.ordinal, mentioned)
+        mentioned = [user_id for post in posts for user_id in mentions_in(post)]
+        self._stirred[batch.room_id] = Stirred(
+            batch.room_id,
+            max(before.seq, batch.events[-1].seq if isinstance(batch.events[-1], Recorded) else 0),
+            max(before.ordinal, batch.ordinal),
+            [*before.mentioned, *mentioned],
+            before.anew or anew,
+        )
 
     async def _keep_telling(self) -> None:
         while True:
-            await asyncio.sleep(TELL_ACTIVITY_EVERY)
+            await asyncio.sleep(self._pace.activity)
             if self._stirred:
                 stirred, self._stirred = list(self._stirred.values()), {}
                 self._bus.publish(NODES, SIGNALS.encode(Activity(stirred)))
@@ -192,31 +190,36 @@ class Hub:
         return self._channels.get(room_id)
 
     async def _hear_up_to(self, question: str, room_id: int, seq: int) -> None:
+        await self._read_up_to(room_id, seq)
+        self._bus.publish(NODES, SIGNALS.encode(Heard(question, self.name)))
+
+    async def _read_up_to(self, room_id: int, seq: int) -> None:
         channel = self._channels.get(room_id)
         if channel is not None and channel.heard < seq:
             await channel.read_gap()
-        self._bus.publish(NODES, SIGNALS.encode(Heard(question, self.name)))
 
     async def confirm(self, room_id: int, seq: int, nodes: Iterable[str]) -> set[str]:
         """Wait until these processes have delivered up to a number; those that did not say so within a second."""
         waiting = set(nodes) - {self.name}
-        if not waiting:
-            return set()
         question, done = secrets.token_hex(8), asyncio.Event()
         self._asked[question] = waiting, done
-        self._bus.publish(NODES, SIGNALS.encode(HaveYouHeard(question, self.name, room_id, seq)))
+        if waiting:
+            self._bus.publish(NODES, SIGNALS.encode(HaveYouHeard(question, self.name, room_id, seq)))
+        else:
+            done.set()
         try:
-            async with asyncio.timeout(CONFIRM_WITHIN):
+            async with asyncio.timeout(self._pace.confirm):
+                await self._read_up_to(room_id, seq)
                 await done.wait()
         except TimeoutError:
-            log.warning("hub: %s did not confirm %d in room %d", ", ".join(waiting), seq, room_id)
+            log.warning("hub: %s did not confirm %d in room %d", ", ".join(waiting) or "we", seq, room_id)
         finally:
             del self._asked[question]
         return waiting
 
     async def _keep_checking(self) -> None:
         while True:
-            await asyncio.sleep(CHECK_EVERY)
+            await asyncio.sleep(self._pace.check)
             live = list(self._channels)
             if live:
                 rows = await self._manager.rows(
@@ -233,4 +236,4 @@ def mentions_in(post: MessagePosted) -> list[int]:
     if b'"mention"' not in bytes(post.parts):
         return []
     parts: list[dict[str, Any]] = msgspec.json.decode(post.parts)
-    return [part["id"] for part in parts if part.get("t") == "mention" and "id" in part]
+    return list({part["id"] for part in parts if part.get("t") == "mention" and "id" in part})

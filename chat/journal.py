@@ -193,8 +193,8 @@ class Journal:
             log.warning("journal: an act was not kept: %s", error)
             raise Unavailable from error
         for room_id, opened in logs.items():
-            if opened.events:
-                self._announce(Batch(room_id, list(opened.events), opened.room.last_ordinal))
+            if opened.events or opened.passing:
+                self._announce(Batch(room_id, [*opened.events, *opened.passing], opened.room.last_ordinal))
 
     async def _write(self) -> None:
         committed: Committed = []

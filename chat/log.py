@@ -13,10 +13,10 @@ import msgspec
 
 from accounts.names import name_key
 from chat.errors import NonceConflict, NotFound
-from chat.events import Recorded, RecordedEvent, body_of
+from chat.events import PassingEvent, Person, Recorded, RecordedEvent, body_of
 from chat.members import MEMBER_COLUMNS, ROOM_COLUMNS, Member, member_of, room_of
 from chat.models import Room
-from chat.projection import apply
+from chat.projection import apply, set_present
 from helpers.database import Manager
 
 E = TypeVar("E", bound=Recorded)
@@ -73,6 +73,7 @@ class Log:
         self.room = room
         self.now = now
         self.events: list[RecordedEvent] = []
+        self.passing: list[PassingEvent] = []
         self.answer = ""
 
     @property
@@ -138,6 +139,14 @@ class Log:
         await apply(self._manager, self.room.id, numbered)  # type: ignore[arg-type]
         self.events.append(numbered)  # type: ignore[arg-type]
         return numbered
+
+    async def mark_present(self, person: Person, since: int | None) -> None:
+        """Remember that somebody is here, or with None that they are not, where no entry says so."""
+        await set_present(self._manager, self.room.id, person, since)
+
+    def pass_on(self, event: PassingEvent) -> None:
+        """Tell something passing, once all this is committed."""
+        self.passing.append(event)
 
     async def look_for_receipt(self) -> None:
         """Raises Repeated where this request was answered before, NonceConflict where its nonce named another."""

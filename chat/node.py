@@ -12,10 +12,11 @@ from redis.asyncio import Redis
 
 from chat.comings import Comings
 from chat.connection import CloseCode
-from chat.events import Batch, Here, Typing
+from chat.events import Batch, Typing
 from chat.history import History
 from chat.hub import Hub
 from chat.journal import Journal
+from chat.pace import Pace
 from chat.presence import Mark, Presence
 from chat.signals import NODES, SIGNALS, Remark
 from helpers.bus import Bus
@@ -54,19 +55,20 @@ class Node:
     """
 
     def __init__(
-        self, manager: Manager, bus: Bus, redis: Redis, limits: Limits | None = None, grace: float = 10.0
+        self, manager: Manager, bus: Bus, redis: Redis, limits: Limits | None = None, pace: Pace | None = None
     ) -> None:
+        pace = pace or Pace()
         self.name = secrets.token_hex(6)
         self.manager = manager
         self.redis = redis
         self.limits = limits or Limits()
         self.epoch = ""
         self.bus = bus
-        self.hub = Hub(manager, bus, self.name)
+        self.hub = Hub(manager, bus, self.name, pace)
         self.history = History(manager)
         self.journal = Journal(manager, self.hub.tell)
         self.presence = Presence(redis, self.name)
-        self.comings = Comings(manager, self.journal, self.presence, self._pass_on_here, grace)
+        self.comings = Comings(manager, self.journal, self.presence, pace)
         self.tasks = Tasks("node")
         self._buckets: dict[int, TokenBucket] = {}
         self.closing = False
@@ -123,10 +125,7 @@ class Node:
 
     def type(self, room_id: int, typing: Typing) -> None:
         """Tell a room that somebody is writing."""
-        self.hub.pass_on(Batch(room_id, [typing]))
-
-    def _pass_on_here(self, room_id: int, here: Here) -> None:
-        self.hub.pass_on(Batch(room_id, [here]))
+        self.hub.tell(Batch(room_id, [typing]))
 
     async def _keep_marking(self) -> None:
         await self.comings.keep_marking(self.marks, self.hub.remark)

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
-EXPIRES = 90
-REFRESH = 30
+EXPIRES = 90.0
 EPOCH = "aiochat:{presence}:epoch"
 LEADER = "aiochat:{presence}:sweeper"
 
@@ -19,18 +18,19 @@ Mark = tuple[int, int, str]
 class Presence:
     """The marks of one process among everybody's. Times are seconds of the wall clock; a mark not renewed expires."""
 
-    def __init__(self, redis: Redis, node: str) -> None:
+    def __init__(self, redis: Redis, node: str, expires: float = EXPIRES) -> None:
         self._redis = redis
         self._node = node
+        self._expires = expires
 
     async def track(self, marks: Iterable[Mark]) -> None:
         """Say that these connections are there; said again it lasts longer."""
-        until = time.time() + EXPIRES
+        until = time.time() + self._expires
         async with self._redis.pipeline(transaction=False) as pipeline:
             for room_id, user_id, connection in marks:
                 key = _key(room_id, user_id)
                 pipeline.zadd(key, {f"{self._node}/{connection}": until})
-                pipeline.expire(key, EXPIRES)
+                pipeline.pexpire(key, int(1000 * self._expires))
             await pipeline.execute()
 
     async def untrack(self, marks: Iterable[Mark]) -> None:
@@ -62,13 +62,13 @@ class Presence:
         """False, once, when Redis has forgotten everything: then all marks are to be made again."""
         return not await self._redis.set(EPOCH, self._node, nx=True)
 
-    async def leads(self, seconds: int) -> bool:
+    async def leads(self, seconds: float) -> bool:
         """Whether this process is the one that sweeps now; it stays so while it asks again within that time."""
-        if await self._redis.set(LEADER, self._node, nx=True, ex=seconds):
+        if await self._redis.set(LEADER, self._node, nx=True, px=int(1000 * seconds)):
             return True
         if await self._redis.get(LEADER) != self._node.encode():
             return False
-        await self._redis.expire(LEADER, seconds)
+        await self._redis.pexpire(LEADER, int(1000 * seconds))
         return True
 
 

@@ -21,6 +21,7 @@ from chat.events import (
     MessageRemoved,
     MessagesPurged,
     MessageUnpinned,
+    Person,
     RecordedEvent,
     Renamed,
     RoleChanged,
@@ -64,18 +65,9 @@ async def apply(manager: Manager, room_id: int, event: RecordedEvent) -> None:
         case Undone(target=target, act=act):
             await _take_back(manager, room_id, act, target, event.seq)
         case MemberJoined(user=user):
-            await run(
-                "INSERT INTO memberships (room_id, user_id, role, is_member, present_since) "
-                "VALUES (%s, %s, %s, NOT %s, %s) "
-                "ON CONFLICT (room_id, user_id) DO UPDATE SET present_since = excluded.present_since",
-                room_id,
-                user.id,
-                Role.GUEST if user.guest else Role.MEMBER,
-                user.guest,
-                event.seq,
-            )
+            await set_present(manager, room_id, user, event.seq)
         case MemberLeft(user=user):
-            await _set(manager, "present_since = NULL", room_id, user.id)
+            await set_present(manager, room_id, user, None)
         case MemberAdded(user=user):
             await run(
                 "INSERT INTO memberships (room_id, user_id, role, read_seq, read_ordinal) "
@@ -130,6 +122,22 @@ async def apply(manager: Manager, room_id: int, event: RecordedEvent) -> None:
             pass
         case _:
             assert_never(event)
+
+
+async def set_present(manager: Manager, room_id: int, person: Person, since: int | None) -> None:
+    """Somebody is here since that number, or with None not any more."""
+    if since is None:
+        await _set(manager, "present_since = NULL", room_id, person.id)
+        return
+    await manager.execute(
+        "INSERT INTO memberships (room_id, user_id, role, is_member, present_since) VALUES (%s, %s, %s, %s, %s) "
+        "ON CONFLICT (room_id, user_id) DO UPDATE SET present_since = excluded.present_since",
+        room_id,
+        person.id,
+        Role.GUEST if person.guest else Role.MEMBER,
+        not person.guest,
+        since,
+    )
 
 
 async def _set(manager: Manager, what: str, room_id: int, user_id: int, *values: object) -> None:

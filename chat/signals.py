@@ -15,12 +15,16 @@ def room_topic(room_id: int) -> str:
 
 
 class Stirred(msgspec.Struct, frozen=True, array_like=True):
-    """Something was said in a room: its last number and count of messages, and who was meant by name."""
+    """Something was said in a room: its last number and count of messages, and who was meant by name.
+
+    `anew` says that words were hidden or brought back, so that counts are to be made again.
+    """
 
     room_id: int
     seq: int
     ordinal: int
     mentioned: list[int] = []
+    anew: bool = False
 
 
 class Activity(msgspec.Struct, frozen=True, tag="activity"):

@@ -36,13 +36,14 @@ class Unread:
         self._people: dict[int, dict[int, Standing]] = {}
         self._members: dict[int, set[int]] = {}
 
-    async def watch(self, user_id: int) -> None:
-        """Begin, or begin anew, to follow this person's rooms."""
+    async def watch(self, user_id: int) -> dict[int, Standing]:
+        """Begin, or begin anew, to follow this person's rooms: where they stand, by room."""
         rows = await self._manager.rows(STANDING, user_id)
         self.forget(user_id)
         self._people[user_id] = {room_id: Standing(*rest) for room_id, *rest in rows}
         for room_id in self._people[user_id]:
             self._members.setdefault(room_id, set()).add(user_id)
+        return self._people[user_id]
 
     def forget(self, user_id: int) -> None:
         """Follow them no more."""
@@ -53,10 +54,14 @@ class Unread:
                 if not members:
                     del self._members[room_id]
 
+    def members(self, room_id: int) -> tuple[int, ...]:
+        """Those followed here whose room it is."""
+        return tuple(self._members.get(room_id, ()))
+
     def stir(self, stirred: Stirred) -> list[tuple[int, Standing]]:
         """Take in that something was said; the people here whom it concerns, and where they stand now."""
         concerned: list[tuple[int, Standing]] = []
-        for user_id in self._members.get(stirred.room_id, ()):
+        for user_id in self.members(stirred.room_id):
             standing = self._people[user_id][stirred.room_id]
             if stirred.ordinal > standing.ordinal:
                 standing.ordinal = stirred.ordinal
