@@ -164,17 +164,27 @@ class RedisBus:
             while self._waiting:
                 count = min(len(self._waiting), MOST_IN_ONE_TRIP)
                 batch = [self._waiting.popleft() for _ in range(count)]
-                async with self._redis.pipeline(transaction=False) as pipeline:
-                    for topic, payload in batch:
-                        pipeline.publish(topic, payload)
-                    await pipeline.execute()
+                try:
+                    async with self._redis.pipeline(transaction=False) as pipeline:
+                        for topic, payload in batch:
+                            pipeline.publish(topic, payload)
+                        await pipeline.execute()
+                except (RedisError, OSError):
+                    # Perhaps it was heard, perhaps not. Who hears it twice drops the second.
+                    room = MOST_WAITING - len(self._waiting)
+                    self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
+                    raise
             self._something.clear()
 
     async def _read(self) -> None:
         async with self._redis.pubsub() as pubsub:
             try:
-                await pubsub.subscribe(*self._topics)
+                topics = set(self._topics)
+                await pubsub.subscribe(*topics)
                 self._pubsub = pubsub
+                if late := self._topics - topics:
+                    # Asked for while the line was being made.
+                    await pubsub.subscribe(*late)
                 async for message in pubsub.listen():
                     self._heard(message["type"], message["channel"].decode(), message["data"])
             except (RedisError, OSError) as error:

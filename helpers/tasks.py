@@ -26,7 +26,7 @@ class Tasks:
         self._spawn(name, self._keep(name, run))
 
     def once(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Do `work` beside the caller. A failure is logged; `close` waits for the end."""
+        """Do `work` beside the caller. A failure is logged; `close` cuts it short."""
         return self._spawn(name, self._watch(name, work))
 
     async def drain(self) -> None:
