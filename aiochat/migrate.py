@@ -29,4 +29,3 @@ def migrate(database_url: str) -> list[str]:
             return list(router.run())
         finally:
             database.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))
-

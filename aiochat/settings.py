@@ -103,7 +103,9 @@ class Settings:
     pool_size: int = _setting(10, values.whole(2, 500), "Database connections of each process, at most.")
     text_limit: int = _setting(4000, values.whole(1, 40000), "Characters in one message, at most.")
     post_burst: int = _setting(
-        20, values.whole(1, 1_000_000), "Messages one person may send at once, before the next setting counts."
+        20,
+        values.whole(1, 1_000_000),
+        "Messages one person may send at once, before the next setting counts.",
     )
     post_rate: float = _setting(
         5.0, values.seconds(0.01, 1_000_000), "Messages a second one person may go on sending."

@@ -1,0 +1,63 @@
+"""What is logged is one line for people or one object for machines, and never a secret address."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from aiochat.logs import AccessLog, JsonLines
+
+
+def record(message: str, *arguments: object, fault: bool = False) -> logging.LogRecord:
+    return logging.LogRecord(
+        "chat.journal", logging.WARNING, __file__, 1, message, arguments, sys.exc_info() if fault else None
+    )
+
+
+def test_a_json_line_is_one_object() -> None:
+    line = JsonLines().format(record("room %d\nis %s", 7, "Überfüllt"))
+    assert "\n" not in line
+    told = json.loads(line)
+    assert told["level"] == "warning"
+    assert told["logger"] == "chat.journal"
+    assert told["message"] == "room 7\nis Überfüllt"
+    assert told["at"].endswith("Z")
+    assert "traceback" not in told
+
+
+def test_a_json_line_carries_its_traceback() -> None:
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        told = json.loads(JsonLines().format(record("failed", fault=True)))
+    assert "ValueError: odd" in told["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/rooms/lobby", "GET /rooms/lobby 200 12 ms"),
+        ("/join/dGhlIHRva2Vu", "GET /join/… 200 12 ms"),
+        ("/setup/dGhlIHRva2Vu", "GET /setup/… 200 12 ms"),
+    ],
+)
+def test_requests_are_noted_without_their_secrets(
+    caplog: pytest.LogCaptureFixture, path: str, line: str
+) -> None:
+    caplog.set_level(logging.DEBUG, "access")
+    book = AccessLog(logging.getLogger("access"), "")
+    assert book.enabled
+    book.log(make_mocked_request("GET", path), web.Response(), 0.0123)
+    assert caplog.messages == [line]
+
+
+def test_sockets_are_not_noted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "access")
+    book = AccessLog(logging.getLogger("access"), "")
+    book.log(make_mocked_request("GET", "/rooms/lobby/ws"), web.WebSocketResponse(), 3600)
+    assert caplog.messages == []
