@@ -160,7 +160,7 @@ def test_every_refusal_is_in_the_protocol_under_its_status() -> None:
 
 def test_the_map_names_only_what_is_there() -> None:
     text = read("architecture.md")
-    for name in re.findall(r"`((?:\w+/)+[\w.]*)`", text):
+    for name in re.findall(r"`((?:[a-z]\w*/)+[\w.]*)`", text):
         assert (ROOT / name).exists(), name
 
 
