@@ -28,6 +28,11 @@ def read_duration(token: str) -> timedelta | None:
     return _LONGEST if count > _LONGEST // unit else count * unit
 
 
+def say_count(count: int, what: str) -> str:
+    """How many of something: "1 message", "1,284 messages"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def say_duration(length: timedelta) -> str:
     """A length in its largest whole unit, in words: "10 minutes", "1 hour", "90 seconds"."""
     seconds = max(0, round(length.total_seconds()))

@@ -321,7 +321,7 @@ class House:
 
     async def stranger(self, *, at: int = 0) -> Person:
         """A browser nobody is signed in with."""
-        client = await self._aiohttp_client(self.servers[at])
+        client: TestClient[web.Request, Any] = await self._aiohttp_client(self.servers[at])
         return Person(client, "", 0)
 
     async def person(self, name: str, *, at: int = 0, is_admin: bool = False) -> Person:
@@ -339,7 +339,8 @@ class House:
     async def program(self, person: Person, *, at: int = 0) -> Person:
         """The same account, by an API token and without cookies."""
         token = await create_token(self.node.manager, person.id, "tests")
-        client = await self._aiohttp_client(self.servers[at], headers={"Authorization": f"Bearer {token}"})
+        bearer = {"Authorization": f"Bearer {token}"}
+        client: TestClient[web.Request, Any] = await self._aiohttp_client(self.servers[at], headers=bearer)
         return Person(client, person.name, person.id)
 
     async def room(self, slug: str, owner: Person, **how: Any) -> Room:

@@ -17,7 +17,7 @@ from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
-from chat.times import say_moment
+from chat.times import say_count, say_moment
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,9 @@ async def clear(
                 reason=reason[: node.limits.reason],
             )
         )
-        log.answer = f"Cleared: {count:,} messages. /undo brings them back until {say_moment(undo_until)}."
+        log.answer = (
+            f"Cleared: {say_count(count, 'message')}. /undo brings them back until {say_moment(undo_until)}."
+        )
     return log.reply
 
 

@@ -11,6 +11,7 @@ from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, require
+from chat.times import say_count
 
 NEWEST = """SELECT c.seq, m.kind, c.undo_until, c.count
     FROM clears c JOIN messages m ON m.room_id = c.room_id AND m.seq = c.seq
@@ -40,5 +41,5 @@ async def undo(
         if undo_until <= log.now:
             raise UndoExpired(undo_until)
         await log.record(Undone(by=actor.person, target=seq, act=kind, count=count))
-        log.answer = f"Undone: {count:,} messages are back."
+        log.answer = f"Undone: {say_count(count, 'message')} back."
     return log.reply
