@@ -26,6 +26,7 @@ stop() {
 trap stop EXIT INT TERM
 
 start() { "$@" & PIDS+=($!); }
+answers() { curl --silent --fail --output /dev/null --max-time 5 --retry 60 --retry-delay 1 --retry-all-errors "$1"; }
 
 if command -v pg_lsclusters > /dev/null; then
     read -r version name _ status _ < <(pg_lsclusters -h | sort -k1,1Vr)
@@ -42,8 +43,9 @@ for port in $PROCESS_PORTS; do
     start aiochat serve --host 127.0.0.1 --port "$port"
 done
 for port in $PROCESS_PORTS; do
-    curl --silent --fail --output /dev/null --max-time 5 --retry 60 --retry-delay 1 --retry-all-errors "http://127.0.0.1:$port/readyz"
+    answers "http://127.0.0.1:$port/readyz"
 done
 start nginx -g 'daemon off;'
+answers "http://127.0.0.1:$HTTP_PORT/healthz"
 echo "aiochat: http://127.0.0.1:$HTTP_PORT/"
 wait -n "${PIDS[@]}"

@@ -153,7 +153,7 @@ async def test_two_people_on_two_processes_talk(nginx: Nginx, alice: Visitor, bo
     hers = await alice.enters("lobby")
     his = await bob.enters("lobby")
     number = await hers.says("is anybody out there?")
-    assert (await his.hears("message"))["seq"] == number
+    assert (await his.hears("message", text="is anybody out there?"))["seq"] == number
     await his.says("yes, next door")
     assert (await hers.hears("message", text="yes, next door"))["by"]["name"] == "bob"
     await hers.leaves()

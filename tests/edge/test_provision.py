@@ -142,7 +142,7 @@ async def test_its_first_visitor_sets_it_up_and_talks(site: Running, ports: list
         assert status == 200
         seat = await alice.enters("lobby")
         number = await seat.says("hello, house")
-        assert (await seat.hears("message"))["seq"] == number
+        assert (await seat.hears("message", text="hello, house"))["seq"] == number
 
 
 def test_the_sites_own_command_speaks_for_the_service(site: Running, machine: Machine) -> None:

@@ -70,12 +70,14 @@ class Seat:
     def __init__(self, socket: ClientWebSocketResponse) -> None:
         self.socket = socket
         self.hello: dict[str, Any] = {}
-        self._frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._unheard: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
         self._listening = asyncio.create_task(self._listen(), name="a visitor listens")
 
     async def _listen(self) -> int | None:
         async for frame in self.socket:
-            self._frames.put_nowait(frame.json())
+            self._unheard.append(frame.json())
+            self._news.set()
         return self.socket.close_code
 
     async def says(self, text: str) -> int:
@@ -88,12 +90,15 @@ class Seat:
         await self.socket.send_json(frame)
 
     async def hears(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """The next frame of this type with these fields; what comes before it is not waited for."""
+        """The first frame of this type with these fields that was not heard yet; they may come in any order."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                frame = await self._frames.get()
-                if frame["type"] == kind and fields.items() <= frame.items():
-                    return frame
+                for frame in self._unheard:
+                    if frame["type"] == kind and fields.items() <= frame.items():
+                        self._unheard.remove(frame)
+                        return frame
+                self._news.clear()
+                await self._news.wait()
 
     async def is_let_go(self) -> int | None:
         """Wait for the end of the socket: the code the site closes it with."""
