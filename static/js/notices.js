@@ -2,13 +2,13 @@
 
 import { clone, element } from "./dom.js"
 
-/** A line with a text and, below it, buttons: [words, does], the first the likely one. */
+/** A line with a text and, below it, buttons: [words, does], the last the least likely one. */
 export function notice(text, buttons = []) {
   const line = clone("notice-template")
   line.querySelector(".said").append(...paragraphs(text))
   const row = line.querySelector(".row")
   const made = buttons.map(([words, does], index) => {
-    const button = element("button", index ? "text-button" : "small-button", words)
+    const button = element("button", index && index === buttons.length - 1 ? "text-button" : "small-button", words)
     button.type = "button"
     button.addEventListener("click", () => {
       line.remove()

@@ -102,18 +102,19 @@ export function speaking(room, toolbar) {
   /** What can be done about a refusal: the near command, or the words as words. */
   function ways(item, error, back) {
     if (error.code !== "unknown_command") return []
-    const near = /\/(\S+?)\?/.exec(error.message)?.[1]
-    const clean = () => composer.text === item.text && (composer.text = "")
-    const use = near && [`Use /${near}`, () => {
-      composer.text = item.text.replace(/^\/\S+/, `/${near}`)
+    const [, meant = ""] = /Did you mean (.*)\?/.exec(error.message) ?? []
+    const uses = meant.match(/\/[^\s,?]+/g) ?? []
+    const use = (name) => {
+      composer.text = item.text.replace(/^\/\S+/, name)
       composer.focus()
-    }]
-    const send = ["Send as a message", () => {
-      if (back) clean()
+      menu.look()
+    }
+    const send = () => {
+      if (back && composer.text === item.text) composer.text = ""
       draft.write(composer.draft)
       say({ text: `/${item.text}` })
-    }]
-    return [use, send].filter(Boolean)
+    }
+    return [...uses.map((name) => [`Use ${name}`, () => use(name)]), ["Send as a message", send]]
   }
 
   function resend(nonce) {

@@ -93,7 +93,7 @@ async def test_a_newcomer_is_shown_with_their_rank(saskia: Person, mateo: Person
 async def test_the_topic_changes_for_all(saskia: Person, mateo: Person) -> None:
     await saskia.says("/topic Glazes and firing times")
     await expect(mateo.page.locator(".head .topic")).to_have_text("Glazes and firing times")
-    await mateo.sees("saskia set the topic: “Glazes and firing times”")
+    await mateo.sees("saskia set the topic: Glazes and firing times")
 
 
 async def test_a_new_name_is_seen_at_once(saskia: Person, mateo: Person) -> None:
