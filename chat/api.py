@@ -18,7 +18,7 @@ from chat.log import Nonce, new_nonce
 from chat.members import Member, enter
 from chat.models import Room
 from chat.node import Node
-from chat.policy import Role
+from chat.policy import Role, Switches
 from helpers.web import json_response, read_json, read_paging
 
 
@@ -124,7 +124,7 @@ async def list_commands(request: web.Request) -> web.StreamResponse:
     user = user_of(request)
     slug = request.query.get("room")
     if slug is None:
-        described = COMMANDS.describe(Role.MEMBER)
+        described = COMMANDS.describe(Role.MEMBER, Switches())
     else:
         room, member = await enter(node.manager, user.id, slug)
         described = COMMANDS.describe(member.role, room.set)
