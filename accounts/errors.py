@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from helpers.errors import AppError
@@ -75,7 +75,7 @@ class Suspended(AppError):
     status = 403
 
     def __init__(self, until: datetime) -> None:
-        super().__init__(until=until)
+        super().__init__(until=until.astimezone(UTC))
 
 
 class NotSignedIn(AppError):

@@ -35,11 +35,6 @@ class User(BaseModel):
         until: datetime | None = self.suspended_until
         return until is not None and until > datetime.now(UTC)
 
-    @property
-    def ink(self) -> int:
-        """Which of the eight inks the name is set in."""
-        return int(self.id) % 8 + 1
-
 
 class ReservedName(BaseModel):
     """A name that rests after a rename: only its last bearer may take it back."""

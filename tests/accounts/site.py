@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp_session import get_session
 
-from accounts import views
+from accounts.csrf import csrf_token
 from accounts.keys import USER
 from accounts.middlewares import login_required, user_of
 from accounts.sessions import session_ref
@@ -13,7 +13,7 @@ from accounts.storage import end_session
 from aiochat import main
 from aiochat.settings import Settings
 from helpers.middlewares import welcomes_origins
-from helpers.web import PAGE_CONTEXTS, REDIS, flash, json_response
+from helpers.web import REDIS, flash, json_response
 
 
 async def who(request: web.Request) -> web.StreamResponse:
@@ -37,6 +37,11 @@ async def say(request: web.Request) -> web.StreamResponse:
     """Flashes what it is given."""
     await flash(request, request.query["text"], "error")
     return web.Response(text="said")
+
+
+async def token(request: web.Request) -> web.StreamResponse:
+    """Tells the token of this session's forms."""
+    return web.Response(text=await csrf_token(request))
 
 
 async def say_late(request: web.Request) -> web.StreamResponse:
@@ -82,23 +87,6 @@ async def half_open_socket(request: web.Request) -> web.StreamResponse:
 def create_app(settings: Settings) -> web.Application:
     """The site, with these."""
     app = main.create_app(settings)
-    known = {resource.canonical for resource in app.router.resources()}
-    if "/login" not in known:
-        app[PAGE_CONTEXTS] = (views.page_context,)
-        app.add_routes(
-            [
-                web.get("/login", views.login_page),
-                web.post("/login", views.login),
-                web.get("/register", views.register_page),
-                web.post("/register", views.register),
-                web.get("/logout", views.logout_page),
-                web.post("/logout", views.logout),
-                web.get("/me", views.profile),
-                web.post("/me/password", views.change_password),
-                web.post("/me/sign-out-everywhere", views.sign_out_everywhere),
-                web.post("/theme", views.set_theme),
-            ]
-        )
     app.add_routes(
         [
             web.get("/try/who", who),
@@ -107,6 +95,7 @@ def create_app(settings: Settings) -> web.Application:
             web.get("/api/try/members", members_only),
             web.route("*", "/try/write", write),
             web.get("/try/say", say),
+            web.get("/try/csrf", token),
             web.get("/try/say/late", say_late),
             web.get("/try/ws", socket),
             web.get("/try/ws/any", open_socket),

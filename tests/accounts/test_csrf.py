@@ -107,6 +107,23 @@ async def test_without_a_cookie_there_is_nothing_to_borrow(visitor: Visitor) -> 
     assert await ask(visitor, "POST", {"Content-Type": FORM}) == 403
 
 
+async def test_a_body_of_no_kind_is_taken_for_a_form(visitor: Visitor, ann: User) -> None:
+    await visitor.signs_in("ann", PASSWORD)
+    for method, status in (("POST", 403), ("DELETE", 200)):
+        headers = {"Origin": str(visitor.client.make_url("/")).rstrip("/")}
+        async with visitor.client.request(
+            method, "/try/write", headers=headers, skip_auto_headers=["Content-Type"]
+        ) as answer:
+            assert answer.status == status
+
+
+async def test_a_form_that_cannot_be_read_is_refused_also_with_its_token(visitor: Visitor) -> None:
+    headers = {"Content-Type": FORM, "X-CSRF-Token": (await visitor.opens("/login")).csrf}
+    async with visitor.client.post("/login", data=b"\xff\xfe", headers=headers) as answer:
+        assert answer.status == 400
+        assert "could not be read" in await answer.text()
+
+
 async def test_an_address_that_is_none_says_so_first(visitor: Visitor) -> None:
     assert (await visitor.sends("/nowhere", {})).status == 404
     assert (await visitor.sends("/healthz", {})).status == 405

@@ -90,6 +90,13 @@ async def test_signing_in_gives_a_fresh_key_and_ends_the_old_one(
     assert not await redis.exists(session_key(ref_of(before)))
 
 
+async def test_what_was_to_be_said_is_still_said_after_signing_in(visitor: Visitor, ann: User) -> None:
+    await visitor.opens("/try/say?text=hello")
+    csrf = (await visitor.opens("/try/csrf")).text
+    await visitor.sends("/login", {"name": "ann", "password": PASSWORD, "csrf": csrf})
+    assert "hello" in (await visitor.opens("/me")).text
+
+
 async def test_a_key_planted_before_is_worth_nothing_after(visits: Visits, ann: User) -> None:
     thief, victim = await visits(), await visits()
     await thief.opens("/login")

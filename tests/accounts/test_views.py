@@ -222,7 +222,7 @@ class TestSigningIn:
     async def test_a_suspended_account_hears_until_when(
         self, visitor: Visitor, ann: User, manager: Manager
     ) -> None:
-        await manager.execute("UPDATE users SET suspended_until = '2999-01-02 03:04+00'")
+        await manager.execute("UPDATE users SET suspended_until = '2999-01-02 05:04+02'")
         page = await visitor.signs_in("ann", PASSWORD)
         assert page.status == 403
         assert "until 02 January 2999, 03:04 UTC" in page.text

@@ -421,6 +421,16 @@ class TestProxies:
                 assert ((await answer.json())["remote"] or "") == remote
             await runner.cleanup()
 
+    async def test_a_peer_without_an_address_is_no_trusted_one(self) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return web.Response(text=str(request.remote))
+
+        request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": "192.0.2.7"})
+        strange = request.clone(remote="a pipe")
+        told = await proxy_middleware(["127.0.0.1"])(strange, answer)
+        assert isinstance(told, web.Response)
+        assert told.text == "a pipe"
+
     def test_what_is_no_network_is_refused_at_once(self) -> None:
         with pytest.raises(ValueError, match="chat"):
             proxy_middleware(["chat.example"])
