@@ -1,7 +1,7 @@
 #!/bin/bash
 # aiochat without systemd, in the foreground: for containers, and for trying the provisioning in
 # a chroot. Starts what provision/debian.sh laid out, stops all of it on SIGTERM or Ctrl+C, and
-# ends when any part of it ends.
+# fails as soon as one part of it ends by itself.
 
 set -euo pipefail
 export LC_ALL=C.UTF-8
@@ -21,9 +21,10 @@ stop() {
     done
     # shellcheck disable=SC2086
     if [ -n "$CLUSTER" ]; then pg_ctlcluster $CLUSTER stop -m fast; fi
-    exit 0
+    exit "$1"
 }
-trap stop EXIT INT TERM
+trap 'stop 0' INT TERM
+trap 'stop 1' EXIT
 
 start() { "$@" & PIDS+=($!); }
 answers() { curl --silent --fail --output /dev/null --max-time 5 --retry 60 --retry-delay 1 --retry-all-errors "$1"; }
