@@ -1,0 +1,179 @@
+"""One run from the first server to the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos import people
+from chaos.book import Book
+from chaos.checker import Checker, Findings, present
+from chaos.client import running
+from chaos.faults import Fault, heavy
+from chaos.gremlins import Gremlins
+from chaos.site import Site
+from chaos.talk import Talk
+from chaos.world import World
+
+log = logging.getLogger(__name__)
+TELL_EVERY = 5.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of what. `pace` divides the product's slow clocks; `speed` is requests a second over all rooms."""
+
+    seed: int
+    entries: int
+    heavy_faults: int
+    wire_faults: int
+    rooms: int = 8
+    persons: int = 4
+    processes: int = 2
+    speed: float = 300.0
+    pace: float = 1.0
+    queue: int = 60
+    durable: bool = True
+    shortest: float = 0.3
+    only: tuple[str, ...] = ()
+
+
+async def run(plan: Plan) -> tuple[Book, Findings, float]:
+    """Break things as planned; the book, the verdict, the seconds it took."""
+    folder = _folder()
+    book = Book()
+    began = asyncio.get_running_loop().time()
+    site = Site(
+        folder,
+        random.Random(plan.seed + 1),  # noqa: S311 -- repeatable, not secret
+        processes=plan.processes,
+        pace=plan.pace,
+        queue=plan.queue,
+        durable=plan.durable,
+    )
+    try:
+        await site.open()
+        found = await _play(plan, site, book)
+    finally:
+        await site.close()
+    if not found.wrong:
+        shutil.rmtree(folder, ignore_errors=True)
+    return book, found, asyncio.get_running_loop().time() - began
+
+
+def _folder() -> Path:
+    # Under /tmp, for the paths of sockets must be short.
+    folder = Path(tempfile.mkdtemp(prefix="aiochat-chaos-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
+
+
+async def _play(plan: Plan, site: Site, book: Book) -> Findings:
+    rng = random.Random(plan.seed)  # noqa: S311
+    rooms = await people.gather(
+        site, book, rng, rooms=plan.rooms, persons=plan.persons, shortest=plan.shortest
+    )
+    world = World(site, rooms, book, rng, cool_down=60 / plan.pace)
+    loop = asyncio.get_running_loop()
+    async with running(world.clients):
+        await world.recovered(loop.time())
+        talks = [
+            Talk(room, random.Random(rng.random()), plan.entries // plan.rooms, plan.speed / plan.rooms)  # noqa: S311
+            for room in rooms
+        ]
+        hands = [
+            Gremlins(world, random.Random(rng.random()), 1.0, plan.wire_faults // 4)  # noqa: S311
+            for _ in range(4)
+        ]
+        async with asyncio.TaskGroup() as group:
+            talking = [group.create_task(talk.run()) for talk in talks]
+            spoiling = [group.create_task(hand.run()) for hand in hands]
+            telling = group.create_task(_tell(world))
+            await _break(plan, world)
+            await asyncio.wait(talking)
+            for hand in hands:
+                hand.left = 0
+            await asyncio.wait(spoiling)
+            telling.cancel()
+        await world.recovered(loop.time())
+        await world.drained()
+        await _all_here(plan, world)
+        await world.drained()
+        found = await asyncio.to_thread(Checker(site.servers.database_url, rooms, book).check)
+        await _some_leave(plan, world, found)
+    for room in rooms:
+        for client in room.clients:
+            await client.wire.close()
+    return found
+
+
+async def _break(plan: Plan, world: World) -> None:
+    faults = heavy()
+    names = [name for name in faults if not plan.only or name in plan.only]
+    schedule: list[str] = []
+    while len(schedule) < plan.heavy_faults:
+        schedule += world.rng.sample(names, len(names))
+    for name in schedule[: plan.heavy_faults]:
+        await asyncio.sleep(0.5 * world.rng.random())
+        await make(world, name, faults[name])
+
+
+async def _tell(world: World) -> None:
+    """Every few seconds, how far it is."""
+    while True:
+        await asyncio.sleep(TELL_EVERY)
+        away = " ".join(client.name for client in world.clients if not client.live)
+        log.info(
+            "%d asked, %d acknowledged; away: %s", len(world.book.sent), world.book.acked, away or "nobody"
+        )
+
+
+async def make(world: World, name: str, fault: Fault) -> None:
+    """One fault, and the wait until all is well again."""
+    log.info("%s ...", name)
+    await fault(world)
+    seconds = await world.recovered(asyncio.get_running_loop().time())
+    world.book.note(name, seconds)
+    log.info("%s: all well after %.1f s", name, seconds)
+
+
+async def _all_here(plan: Plan, world: World) -> None:
+    """Everybody who is connected must be shown here; the healing may take a sweep."""
+    expected = {room.slug: {client.person.id for client in room.clients} for room in world.rooms}
+    await _until_present(plan, world, expected)
+
+
+async def _some_leave(plan: Plan, world: World, found: Findings) -> None:
+    """Half of everybody leaves, some in order, some by a cut line: just the others stay shown."""
+    staying: dict[str, set[int]] = {}
+    for room in world.rooms:
+        leaving = room.clients[1].person
+        for client in room.clients:
+            if client.person is leaving:
+                client.pausing.clear()
+                if world.rng.random() < 0.5:
+                    client.wire.cut()
+                else:
+                    await client.leave()
+        staying[room.slug] = {client.person.id for client in room.clients} - {leaving.id}
+    before = len(world.book.wrong)
+    await _until_present(plan, world, staying)
+    found.wrong += world.book.wrong[before:]
+
+
+async def _until_present(plan: Plan, world: World, expected: dict[str, set[int]]) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + max(20.0, 150 / plan.pace)
+    while True:
+        here = await asyncio.to_thread(present, world.site.servers.database_url)
+        if here == expected:
+            return
+        if loop.time() > until:
+            world.book.fail(f"shown here: {dict(here)}, really here: {expected}")
+            return
+        await asyncio.sleep(0.25)
