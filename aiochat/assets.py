@@ -14,8 +14,13 @@ FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
 # What stands in the system's tables differs from machine to machine.
-for kind, ending in (("text/javascript", ".js"), ("font/woff2", ".woff2"), ("image/svg+xml", ".svg")):
-    mimetypes.add_type(kind, ending)
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
 
 
 class Assets:
@@ -43,4 +48,5 @@ class Assets:
         if path is None:
             raise NotFound
         keep = FOR_EVER if request.match_info["hash"] == self.hash else ASK_AGAIN
-        return web.FileResponse(path, headers={"Cache-Control": keep})
+        kind = TYPES.get(path.suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+        return web.FileResponse(path, headers={"Cache-Control": keep, "Content-Type": kind})

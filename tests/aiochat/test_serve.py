@@ -143,31 +143,6 @@ def test_a_worker_that_cannot_begin_ends_the_whole(served: Desk, servers: Server
             connection.execute("ALTER TABLE elsewhere RENAME TO site")
 
 
-def test_accounts_and_rooms_from_a_terminal(served: Desk) -> None:
-    password = "a long enough pass phrase\n"
-    assert served.says("user", "add", "mona", "--admin", typed=password) == ["mona has an account."]
-    assert served.says("user", "add", "robo", "--bot") == ["robo has an account."]
-    assert served.says("user", "list") == ["mona  admin", "robo  bot"]
-    assert served.says("user", "promote", "robo") == ["robo is an admin of the site."]
-    assert served.says("user", "promote", "robo", "--undo") == ["robo is no longer an admin of the site."]
-    assert served.says("user", "password", "mona", typed="another long pass phrase\n")[0].startswith(
-        "mona has"
-    )
-    assert served.says("user", "token", "robo", "--label", "builds")[0].startswith("ach_")
-    assert served.says("room", "add", "kitchen", "--owner", "mona", "--private") == [
-        "/rooms/kitchen is there."
-    ]
-    assert served.says("room", "add", "lobby", "--title", "The lobby") == ["/rooms/lobby is there."]
-    assert served.says("room", "list") == ["kitchen  private", "lobby  The lobby"]
-    assert served.says("migrate") == ["The tables are up to date."]
-
-
-def test_a_refusal_at_the_terminal_is_one_line(served: Desk) -> None:
-    nobody = served.run("user", "token", "nobody")
-    assert nobody.ends() == 1
-    assert nobody.said == ["aiochat: There is no account nobody."]
-
-
 def test_the_settings_are_listed_with_their_meaning(served: Desk) -> None:
     listed = "\n".join(served.says("settings"))
     assert "AIOCHAT_PORT = " in listed
