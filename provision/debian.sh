@@ -317,6 +317,10 @@ service() {
     if [ "$(cat $VENV/release.sha256 2> /dev/null)" != "$new" ]; then restart=1; fi
     for port in $PROCESS_PORTS; do
         verb=start
+        # Somebody else's answer on this port would be taken for ours.
+        if ! systemctl is-active --quiet "aiochat@$port.service" && (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
+            die "port $port is taken by another program: choose other ports, as in 'PROCESS_PORTS=\"9001 9002\" $0'"
+        fi
         systemctl enable --quiet "aiochat@$port.service"
         if [ -n "$restart" ]; then verb=restart; changed "process on port $port"; fi
         systemctl $verb "aiochat@$port.service" || die "the process on port $port does not start: journalctl -u aiochat@$port says why"
