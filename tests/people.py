@@ -107,7 +107,7 @@ class Tab:
         self._asked += 1
         return f"{id(self):x}-{self._asked}"
 
-    async def asks(self, kind: str, **fields: Any) -> Frame:
+    async def asks(self, kind: str, /, **fields: Any) -> Frame:
         """Send a request with a nonce; its `ack`, the private answer to it in `text`. Raises Refused."""
         nonce = fields.setdefault("nonce", self.nonce())
         await self.sends({"type": kind, **fields})
@@ -125,7 +125,7 @@ class Tab:
                     return found
             await self._next()
 
-    async def says(self, text: str, **fields: Any) -> Frame:
+    async def says(self, text: str, /, **fields: Any) -> Frame:
         """Type a line. Raises Refused."""
         return await self.asks("say", text=text, **fields)
 
@@ -269,7 +269,7 @@ class Person:
         """The tab opened last."""
         return self.tabs[-1]
 
-    async def says(self, text: str, **fields: Any) -> Frame:
+    async def says(self, text: str, /, **fields: Any) -> Frame:
         """Type a line; its `ack`. Raises Refused."""
         return await self.tab.says(text, **fields)
 
