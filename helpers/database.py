@@ -128,7 +128,11 @@ class Manager:
 
     async def open(self) -> None:
         """Open the pool. Raises `DatabaseDown` when nobody answers within a few seconds."""
-        await self.database.aio_connect()
+        try:
+            await self.database.aio_connect()
+        except (*self._broken, TimeoutError) as error:
+            # psycopg's pool connects beside us; aiopg's connects here.
+            raise DatabaseDown from error
         await self.check()
 
     async def close(self) -> None:

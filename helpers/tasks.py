@@ -27,7 +27,10 @@ class Tasks:
 
     def once(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do `work` beside the caller. A failure is logged; `close` cuts it short."""
-        return self._spawn(name, self._watch(name, work))
+        task = self._spawn(name, self._watch(name, work))
+        # Cut short before it began, it would complain that nobody waited for it.
+        task.add_done_callback(lambda _: work.close())
+        return task
 
     async def drain(self) -> None:
         """Wait until all work begun with `once` or `start` has ended by itself."""
