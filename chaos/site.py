@@ -265,15 +265,12 @@ class Site:
     def _configuration(self, prefix: Path) -> str:
         """The repository's own file, with our ports and folders in it."""
         conf = (ROOT / "nginx" / "aiochat.conf").read_text("utf-8")
-        servers = "".join(
-            f"    server 127.0.0.1:{process.port} max_fails=1 fail_timeout=2s;\n"
-            for process in self.processes
-        )
-        conf, found = re.subn(
-            r"(?:^ *server 127\.0\.0\.1:\d+.*\n)+", servers, conf, count=1, flags=re.MULTILINE
-        )
-        if not found:
+        lines = re.compile(r"(?:^ *server 127\.0\.0\.1:\d+(.*)\n)+", re.MULTILINE)
+        found = lines.search(conf)
+        if found is None:
             raise NotReady("nginx/aiochat.conf lists no process")
+        servers = [f"    server 127.0.0.1:{process.port}{found[1]}\n" for process in self.processes]
+        conf = conf[: found.start()] + "".join(servers) + conf[found.end() :]
         conf = conf.replace("listen 80;", f"listen 127.0.0.1:{self._nginx_port};").replace(
             "listen [::]:80;", ""
         )
