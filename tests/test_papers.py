@@ -31,7 +31,7 @@ from tests.conftest import Client
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAPERS = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
-LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 SAID_BY_HAND = {"hello", "ack", "notice", "error", "resumed", "skip", "pong"}
 
 
@@ -82,7 +82,8 @@ def anchors(text: str) -> set[str]:
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: paper.name)
 def test_every_link_leads_somewhere(paper: Path) -> None:
-    for target in LINK.findall(paper.read_text("utf-8")):
+    for found in LINK.findall(paper.read_text("utf-8")):
+        target = "".join(found)
         if "://" in target:
             continue
         path, _, anchor = target.partition("#")
@@ -100,6 +101,11 @@ def test_every_make_target_that_is_named_exists(paper: Path) -> None:
     )
     named = set(re.findall(r"^make (\w+)", code, re.MULTILINE))
     assert named <= targets
+
+
+def test_the_pictures_are_light() -> None:
+    for picture in DOCS.glob("*.png"):
+        assert picture.stat().st_size < 200_000, picture.name
 
 
 def test_every_setting_is_described_as_it_is() -> None:
