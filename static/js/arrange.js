@@ -71,13 +71,26 @@ function fold(line) {
     run = []
   }
   for (; line; line = line.nextElementSibling) {
-    if (isPresence(line)) run.push(line)
+    if (shownOut(line)) line.hidden = true
+    else if (isPresence(line)) run.push(line)
     else close()
   }
   close()
 }
 
+/** Of somebody who was removed nobody needs to hear that they left. */
+function shownOut(line) {
+  const before = line.previousElementSibling
+  return line.dataset.kind === "left" && before?.matches("[data-kind=kicked], [data-kind=banned]") && before.dataset.user === line.dataset.user
+}
+
 function gather(run) {
+  const joined = run.find((line) => line.dataset.kind === "added")
+  if (joined && run.every((line) => line.dataset.user === joined.dataset.user && line.dataset.kind !== "left")) {
+    // One person's first coming is one sentence already.
+    for (const line of run) line.hidden = line !== joined
+    return
+  }
   const opened = run[0].dataset.opened === "1"
   const summary = clone("fold-template")
   const button = summary.querySelector("button")

@@ -1,9 +1,11 @@
 // One line under the head while the room cannot be heard: what happened, what still works, when next.
 
-import { clone, plural } from "./dom.js"
+import { clone, element, plural } from "./dom.js"
 
 // Most breaks are over before anybody needs to know.
 const PATIENCE = 1_500
+const TO_GO = (count) =>
+  count === 1 ? "waits here and goes out when the line is back." : "wait here and go out, in order, when the line is back."
 
 export class Banner {
   #head
@@ -67,10 +69,11 @@ export class Banner {
   #draw() {
     const what = this.#line.querySelector(".what")
     const count = this.#waiting
-    const words = count
-      ? `You can keep writing. ${plural(count, "message waits", "messages wait")} here and ${count === 1 ? "goes" : "go"} out${count === 1 ? "" : ", in order,"} when the line is back.`
-      : "You can keep writing. It goes out when the line is back."
-    if (what.textContent !== words) what.textContent = words
+    if (what.dataset.count !== String(count)) {
+      what.dataset.count = count
+      if (count) what.replaceChildren("You can keep writing. ", element("b", "", plural(count, "message", "messages")), ` ${TO_GO(count)}`)
+      else what.textContent = "You can keep writing. It goes out when the line is back."
+    }
     this.#tick()
   }
 

@@ -120,6 +120,8 @@ export function frames(room) {
   function setRole(role) {
     if (you.role === role) return
     you.role = role
+    const said = document.querySelector(".me .soft")
+    if (said) said.firstChild.textContent = role === "member" ? "your account" : role
     room.commands.ask()
   }
 

@@ -22,6 +22,7 @@ import { follow } from "./theme.js"
 import { Title } from "./title.js"
 import { Toolbar } from "./toolbar.js"
 import { Typing } from "./typing.js"
+import { followKeyboard } from "./viewport.js"
 import { windowOf } from "./window.js"
 
 const page = document.getElementById("main")
@@ -33,6 +34,7 @@ const index = document.querySelector("room-index")
 const people = peopleSheet()
 
 follow()
+followKeyboard()
 Object.assign(list.room, { you, slug, roleOf: (id) => people.list.roleOf(id) })
 
 const title = new Title()

@@ -6,7 +6,7 @@ import re
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Error, Locator, Page, expect
 
-PASSWORD = "a sentence to come in with"  # noqa: S105 -- of people who exist for a test
+PASSWORD = "a sentence to come in with"
 # A refused page is told of in the console as a fault of the network.
 NO_FAULT = "Failed to load resource"
 
@@ -24,7 +24,11 @@ class Person:
         page.on("pageerror", self._error)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and NO_FAULT not in message.text and "WebSocket" not in message.text:
+        if (
+            message.type in {"error", "warning"}
+            and NO_FAULT not in message.text
+            and "WebSocket" not in message.text
+        ):
             self.faults.append(message.text)
 
     def _error(self, error: Error) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from playwright.async_api import expect
 
 from tests.browser.conftest import Meet
+from tests.browser.history import write_lines
 from tests.browser.person import PASSWORD, Person
 from tests.browser.relay import Relay
 
@@ -96,7 +98,7 @@ async def test_a_text_too_long_says_so_before_it_is_sent(mateo: Person) -> None:
     assert len(await mateo.composer.input_value()) == 4001
 
 
-async def test_far_behind_the_window_is_fetched_again(saskia: Person, ines: Person, relay: Relay) -> None:
+async def test_what_was_cleared_meanwhile_is_gone(saskia: Person, ines: Person, relay: Relay) -> None:
     await saskia.says("one")
     await ines.reads("one")
     await relay.cut()
@@ -106,3 +108,19 @@ async def test_far_behind_the_window_is_fetched_again(saskia: Person, ines: Pers
     relay.mend()
     await ines.reads("after the clearing")
     await expect(ines.message("one")).to_have_count(0)
+
+
+async def test_far_behind_the_window_is_fetched_again(
+    saskia: Person, ines: Person, relay: Relay, app: web.Application
+) -> None:
+    await saskia.says("one")
+    await ines.reads("one")
+    await relay.cut()
+    await ines.composer.fill("half a thou")
+    await write_lines(app, saskia.name, 510)
+    relay.mend()
+    await ines.reads("line 509.")
+    await expect(ines.message("one")).to_have_count(0)
+    await expect(ines.composer).to_have_value("half a thou")
+    await saskia.says("and on")
+    await ines.reads("and on")
