@@ -33,8 +33,11 @@ class Form:
             self.headers["Retry-After"] = str(error.facts["retry_after"])
 
 
-async def read_form(request: web.Request, *names: str) -> Form:
-    """The fields of these names; what is missing, or is a file, is empty. Raises `BadForm`."""
+async def read_form(request: web.Request, *names: str, most: int = MOST_TYPED) -> Form:
+    """The fields of these names, each of at most so many characters; what is missing, or is a file, is empty.
+
+    Raises `BadForm`.
+    """
     try:
         posted = await request.post()
     except (ValueError, LookupError) as error:
@@ -43,7 +46,7 @@ async def read_form(request: web.Request, *names: str) -> Form:
     for name in names:
         typed = posted.get(name, "")
         values[name] = typed if isinstance(typed, str) else ""
-        if len(values[name]) > MOST_TYPED:
+        if len(values[name]) > most:
             raise BadForm
     return Form(values)
 

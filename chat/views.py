@@ -158,7 +158,8 @@ async def _room_page(
 async def say_by_form(request: web.Request) -> web.StreamResponse:
     """POST /rooms/<slug>: what was typed into the composer where no script runs."""
     node, user = request.config_dict[NODE], user_of(request)
-    form = await read_form(request, "text", "nonce")
+    # Far more than may be said: what is too long is to be told so, and come back.
+    form = await read_form(request, "text", "nonce", most=node.limits.frame)
     slug = request.match_info["slug"]
     try:
         room, member = await enter(node.manager, user.id, slug)

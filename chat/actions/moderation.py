@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 from redis.exceptions import RedisError
 
+from accounts.names import name_key
 from chat.actions.actors import actor_in
 from chat.comings import leave
 from chat.errors import Already, LastOwner, NotHere, NotSet
@@ -32,6 +33,8 @@ async def kick(
     reason = reason[: node.limits.reason]
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
+        # Twice: who may show nobody out need not learn who has an account.
+        _require(log, actor, Permission.KICK, None, "kill")
         target = await log.named(nick)
         _require(log, actor, Permission.KICK, target, "kill")
         if not target.is_member and target.present_since is None:
@@ -101,6 +104,8 @@ async def set_role(
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
+        if name_key(nick) != name_key(actor.name):
+            _require(log, actor, Permission.SET_ROLE, None, command)
         target = await log.named(nick)
         oneself = target.user_id == actor.user_id
         _require(log, actor, Permission.SET_ROLE, target, command, to=role)

@@ -90,6 +90,7 @@ async def test_of_a_private_room_nothing_remains_to_who_was_removed(
     [
         ("alice", "/kill bob", "no_permission"),
         ("alice", "/kill alice", "no_permission"),
+        ("alice", "/kill nobody", "no_permission"),
         ("mona", "/kill", "usage"),
         ("mona", "/kill @", "usage"),
         ("mona", "/kill -f", "usage"),
@@ -277,6 +278,7 @@ async def test_op_makes_a_moderator_and_deop_ends_it(alice: Person, bob: Person,
     ("who", "line", "code"),
     [
         ("alice", "/op bob", "no_permission"),
+        ("alice", "/op nobody", "no_permission"),
         ("mona", "/op alice", "no_permission"),
         ("alice", "/deop mona", "no_permission"),
         ("alice", "/op alice", "no_permission"),
