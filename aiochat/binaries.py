@@ -98,7 +98,7 @@ def home(data_dir: Path, keeper: Keeper) -> Path:
 
     Raises OSError where it cannot be made.
     """
-    if not data_dir.exists():
+    if not data_dir.is_dir():
         data_dir.mkdir(parents=True)
         data_dir.chmod(0o755)
     if not keeper.is_other or _may_enter(data_dir, keeper):

@@ -41,7 +41,7 @@ def _with_own_servers(settings: Settings, say: Callable[[str], None]) -> Iterato
     own_database, own_redis = settings.database_url is None, settings.redis_url is None
     with embedded.running(data_dir, database=own_database, redis=own_redis) as servers:
         if servers.home != str(data_dir):
-            say(f"The data are in {servers.home}: only root may enter {data_dir}, and they are not root.")
+            say(f"The data are in {servers.home}: only root may enter {data_dir}.")
         yield replace(
             settings,
             database_url=settings.database_url or servers.database_url,
