@@ -130,8 +130,10 @@ class Manager:
         """Open the pool. Raises `DatabaseDown` when nobody answers within a few seconds."""
         try:
             await self.database.aio_connect()
-        except (*self._broken, TimeoutError) as error:
+        except self._broken as error:
             # psycopg's pool connects beside us; aiopg's connects here.
+            raise DatabaseDown from error
+        except TimeoutError as error:
             raise DatabaseDown from error
         await self.check()
 
