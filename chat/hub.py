@@ -181,6 +181,10 @@ class Hub:
                 del self._channels[room_id]
                 await self._bus.unsubscribe(room_topic(room_id))
 
+    def forget(self) -> None:
+        """No channel is to be used any more, for the logs they heard are others now; who listens is to be let go."""
+        self._channels.clear()
+
     def channels(self) -> Iterable[Channel]:
         """Every live room of this process."""
         return tuple(self._channels.values())

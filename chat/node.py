@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+import peewee
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
+from chat import epoch as epochs
 from chat.comings import Comings
 from chat.connection import CloseCode
 from chat.events import Batch, Typing
@@ -23,6 +27,8 @@ from helpers.bus import Bus
 from helpers.database import Manager
 from helpers.tasks import Tasks
 from helpers.throttle import TokenBucket
+
+log = logging.getLogger(__name__)
 
 SPREAD = 2.0
 MOST_BUCKETS = 10_000
@@ -71,15 +77,17 @@ class Node:
         self.comings = Comings(manager, self.journal, self.presence, pace)
         self.tasks = Tasks("node")
         self._buckets: dict[int, TokenBucket] = {}
+        self._pace = pace
         self.closing = False
 
     async def open(self) -> None:
         """Begin: the hub, then the journal. The bus and the pools are open already."""
-        self.epoch = await self.manager.value("SELECT epoch FROM site WHERE id = 1")
+        self.epoch = await epochs.begin(self.manager, self.redis)
         await self.hub.open()
         await self.journal.open()
         self.tasks.start("marking", self._keep_marking)
         self.tasks.start("sweeping", self._keep_sweeping)
+        self.tasks.start("epoch", self._keep_epoch)
 
     async def close(self) -> None:
         """End in order: sockets, then the journal, drained, then the hub. Bus and pools are their owner's to close."""
@@ -93,10 +101,13 @@ class Node:
         if self.closing:
             return
         self.closing = True
+        await self._close_all("The server restarts. Come back in a moment.")
+
+    async def _close_all(self, reason: str) -> None:
         connections = self.hub.audience.all()
         pause = min(0.01, SPREAD / max(1, len(connections)))
         for connection in connections:
-            connection.close(CloseCode.RESTART, "The server restarts. Come back in a moment.")
+            connection.close(CloseCode.RESTART, reason)
             await asyncio.sleep(pause)
 
     async def __aenter__(self) -> Self:
@@ -132,6 +143,25 @@ class Node:
 
     async def _keep_sweeping(self) -> None:
         await self.comings.keep_sweeping(self._ask_for_marks)
+
+    async def _keep_epoch(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.check)
+            try:
+                epoch = await self.manager.value("SELECT epoch FROM site WHERE id = 1")
+            except (peewee.OperationalError, peewee.InterfaceError) as error:
+                log.warning("node: the epoch is not known just now: %s", error)
+                continue
+            if epoch != self.epoch:
+                # A backup was put back under us: what the channels have heard are numbers of another log.
+                self.epoch = epoch
+                self.hub.forget()
+                await self._close_all("The rooms were put back from a backup. Come back in a moment.")
+            heads = {channel.room.id: channel.heard for channel in self.hub.channels()}
+            try:
+                await epochs.remember(self.redis, heads)
+            except (RedisError, OSError) as error:
+                log.warning("node: how far the logs are is not noted: %s", error)
 
     def _ask_for_marks(self) -> None:
         self.bus.publish(NODES, SIGNALS.encode(Remark(self.name)))
