@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from aiochat import __version__, children, listening, welcome, workers
+from aiochat import __version__, backup, children, doctor, listening, welcome, workers
 from aiochat.housekeeping import room, user
 from aiochat.start import started
 from aiochat.terminal import Plain, read_settings, say
@@ -84,6 +87,48 @@ def show_settings() -> None:
     """List every setting: its variable, its present value, what it means."""
     for name, value, doc in read_settings().described():
         click.echo(f"{name} = {value}\n    {doc}")
+
+
+@main.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def back_up(file: Path) -> None:
+    """Write the whole site into one file, while it is in use."""
+    with started(read_settings(), say) as settings:
+        assert settings.database_url is not None
+        counts = backup.write(settings.database_url, file)
+        click.echo(f"{file} holds {counts['rooms']} rooms with {counts['messages']:,} entries.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", "over", is_flag=True, help="Overwrite the people and rooms that are here.")
+def restore(file: Path, over: bool) -> None:
+    """Put a backup in the place of what is here, under a new epoch; who is connected reads their rooms anew."""
+    with started(read_settings(), say) as settings:
+        assert settings.database_url is not None
+        counts = backup.read(settings.database_url, file, replace=over)
+        click.echo(f"{counts['rooms']} rooms with {counts['messages']:,} entries are back.")
+
+
+@main.command("new-epoch")
+def new_epoch() -> None:
+    """After PostgreSQL was restored by other means: who is connected reads their rooms anew."""
+    with started(read_settings(), say) as settings:
+        assert settings.database_url is not None
+        backup.begin_epoch(settings.database_url)
+        click.echo("A new epoch has begun.")
+
+
+@main.command("doctor")
+def examine() -> None:
+    """Look at all that the site stands on; each finding says what to do. Ends with 1 if something is bad."""
+    settings = read_settings()
+    with started(settings, say) if settings.embeds else nullcontext(settings) as ready:
+        findings = list(doctor.examine(ready))
+    findings += asyncio.run(doctor.knock(settings.public_url or f"http://127.0.0.1:{settings.port}"))
+    for finding in findings:
+        click.echo(str(finding))
+    sys.exit(any(finding.health is doctor.Health.ILL for finding in findings))
 
 
 def _stop(*_: object) -> NoReturn:

@@ -14,8 +14,14 @@ ANSWER_WITHIN = 2.0
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-async def healthz(_: web.Request) -> web.Response:
-    """This process runs and answers."""
+async def healthz(request: web.Request) -> web.StreamResponse:
+    """This process runs and answers; to a WebSocket too, by which `aiochat doctor` knows that proxies pass them."""
+    socket = web.WebSocketResponse(timeout=ANSWER_WITHIN)
+    if socket.can_prepare(request):
+        await socket.prepare(request)
+        await socket.send_str("ok")
+        await socket.close()
+        return socket
     return json_response({"status": "ok"}, headers=NOT_KEPT)
 
 
