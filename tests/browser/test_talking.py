@@ -165,6 +165,25 @@ async def test_a_link_to_a_message_opens_around_it(saskia: Person, mateo: Person
     await expect(mateo.message("the one")).to_be_focused()
 
 
+async def test_a_link_into_the_past_leads_on_to_the_present(
+    saskia: Person, mateo: Person, app: web.Application
+) -> None:
+    await write_lines(app, saskia.name, 200)
+    await mateo.reads("line 199.")
+    old = await mateo.context.request.get(f"{mateo.site}/api/rooms/lobby/messages?limit=190")
+    seq = next(one["seq"] for one in (await old.json())["entries"] if one.get("text") == "line 40.")
+    await mateo.opens(f"/rooms/lobby?at={seq}#m{seq}")
+    await expect(mateo.message("line 40.")).to_be_focused()
+    await expect(mateo.message("line 199.")).to_have_count(0)
+    await saskia.says("just now")
+    await saskia.reads("just now")
+    while not await mateo.message("just now").count():
+        await mateo.log.evaluate("log => { log.scrollTop = log.scrollHeight }")
+        await mateo.page.wait_for_timeout(50)
+    words = await mateo.words()
+    assert words[words.index("line 40.") :] == [f"line {number}." for number in range(40, 200)] + ["just now"]
+
+
 async def test_comings_and_goings_are_one_line(saskia: Person, meet: Meet) -> None:
     for name in ("kofi", "priya"):
         person = await meet(name)
