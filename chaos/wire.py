@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
 ENOUGH = 64 * 1024
+A_TICK = 0.002
 UP, DOWN = "up", "down"
 Address = tuple[str, int]
 
@@ -104,7 +106,7 @@ class End(asyncio.Protocol):
         self.left: int | None = None
         self._transport: asyncio.Transport | None = None
         self._waiting: list[bytes] = []
-        self._not_before = 0.0
+        self._late: deque[tuple[float, bytes]] = deque()
         self._held = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -120,13 +122,21 @@ class End(asyncio.Protocol):
         wire = self.pair.wire
         if wire.silent:
             return
-        loop = asyncio.get_running_loop()
-        at = max(loop.time() + wire.delay, self.other._not_before)  # noqa: SLF001 -- the same class
-        self.other._not_before = at  # noqa: SLF001
-        if at > loop.time():
-            loop.call_at(at, self.other.write, data)
+        if wire.delay or self._late:
+            loop = asyncio.get_running_loop()
+            self._late.append((loop.time() + wire.delay, data))
+            if len(self._late) == 1:
+                loop.call_at(self._late[0][0], self._pass_late)
         else:
             self.other.write(data)
+
+    def _pass_late(self) -> None:
+        """What is late arrives in its order."""
+        loop = asyncio.get_running_loop()
+        while self._late and self._late[0][0] <= loop.time() + A_TICK:
+            self.other.write(self._late.popleft()[1])
+        if self._late:
+            loop.call_at(self._late[0][0], self._pass_late)
 
     def write(self, data: bytes) -> None:
         """Pass bytes on, as many as may pass."""
