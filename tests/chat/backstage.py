@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
@@ -14,12 +14,12 @@ from redis.asyncio import Redis
 from chat.channel import Channel, Listener
 from chat.connection import CloseCode, Connection, Writer
 from chat.events import News, Person
-from chat.journal import Post
 from chat.log import digest
 from chat.members import member_in
 from chat.node import Node
 from chat.pace import Pace
 from chat.policy import Role, Switches
+from chat.post import Post
 from chat.presence import Mark
 from chat.sockets.room import DIALECT
 from helpers.bus import Bus, MemoryBus, RedisBus
@@ -127,6 +127,11 @@ class Seat:
     @property
     def seqs(self) -> list[int]:
         return self.line.seqs
+
+    def forgets(self) -> None:
+        """Begin anew to listen."""
+        self.line.writes.clear()
+        self._read = 0
 
     async def hears(self, kind: str, **fields: Any) -> dict[str, Any]:
         """The next frame of this kind and content; what came before it is passed over."""
@@ -280,15 +285,6 @@ def words(
         mentions=mentions or [],
         shown_nonce=nonce,
     )
-
-
-@contextmanager
-def loose_ends() -> Iterator[list[asyncio.Task[Any]]]:
-    """Tasks begun beside the play; they are finished off with it."""
-    tasks: list[asyncio.Task[Any]] = []
-    yield tasks
-    for task in tasks:
-        task.cancel()
 
 
 @pytest.fixture

@@ -1,0 +1,130 @@
+"""How much of one's other rooms one has not read, live."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chat.actions import membership
+from chat.events import Person, RoomCleared, Undone, UnreadCount
+from chat.members import find_room
+from chat.node import Node
+from chat.signals import Belongs, ReadMoved, Stirred
+from chat.unread import Standing, Unread
+from tests.chat.backstage import Backstage, Seat, until, words
+
+LATER = datetime.now(UTC) + timedelta(minutes=15)
+
+
+@pytest.fixture
+async def garden(backstage: Backstage, ann: Person, ben: Person) -> int:
+    return await backstage.room(ann, ben, slug="garden")
+
+
+@pytest.fixture
+async def unread(node: Node) -> Unread:
+    return Unread(node.manager)
+
+
+def counts(seat: Seat, room_id: int) -> list[tuple[int, int]]:
+    """What a seat was told of a room: unread messages and mentions."""
+    return [
+        (news.count, news.mentions)
+        for about, news in seat.news
+        if about == room_id and isinstance(news, UnreadCount)
+    ]
+
+
+async def test_the_database_says_where_one_stands(
+    node: Node, backstage: Backstage, unread: Unread, lobby: int, garden: int, ann: Person, ben: Person
+) -> None:
+    for count in range(3):
+        await node.journal.append(words(garden, ben, str(count), mentions=[ann.id] if count else []))
+    await membership.mark_read(node, await find_room(node.manager, "garden"), ann.id, 2)
+    assert await unread.watch(ann.id) == {
+        lobby: Standing("lobby", 0, 0, 0),
+        garden: Standing("garden", 3, 2, 1),
+    }
+    assert unread._people[ann.id][garden].count == 1
+
+
+async def test_words_add_up_and_reading_takes_away(
+    unread: Unread, lobby: int, ann: Person, ben: Person
+) -> None:
+    await unread.watch(ann.id)
+    ((who, standing),) = unread.stir(Stirred(lobby, 3, 2, [ann.id, ben.id]))
+    assert (who, standing.count, standing.mentions) == (ann.id, 2, 1)
+    assert unread.stir(Stirred(lobby, 3, 2, [ann.id])) == [], "told twice"
+    assert unread.read(ReadMoved(ann.id, lobby, "lobby", 2, 1)) is standing
+    assert (standing.count, standing.mentions) == (1, 1)
+    assert unread.read(ReadMoved(ann.id, lobby, "lobby", 1, 0)) is standing
+    assert standing.count == 1, "a mark never goes back"
+    unread.read(ReadMoved(ann.id, lobby, "lobby", 3, 2))
+    assert (standing.count, standing.mentions) == (0, 0)
+    assert unread.read(ReadMoved(ben.id, lobby, "lobby", 3, 2)) is None
+    unread.forget(ann.id)
+    unread.forget(ann.id)
+    assert unread.stir(Stirred(lobby, 9, 9)) == []
+    assert unread._members == {}
+
+
+async def test_ones_other_rooms_are_counted_live_in_every_process(
+    node: Node, backstage: Backstage, lobby: int, garden: int, ann: Person, ben: Person
+) -> None:
+    far = await backstage.node()
+    here, there = await backstage.seat(node, lobby, ann), await backstage.seat(far, lobby, ann)
+    await node.journal.append(words(garden, ben, "hello"))
+    await node.journal.append(words(garden, ben, "ann!", mentions=[ann.id]))
+    for seat in (here, there):
+        await until(lambda seat=seat: (2, 1) in counts(seat, garden))  # type: ignore[misc]
+
+
+async def test_reading_in_one_tab_is_told_in_all(
+    node: Node, backstage: Backstage, lobby: int, garden: int, ann: Person, ben: Person
+) -> None:
+    seat = await backstage.seat(node, lobby, ann)
+    for text in ("one", "two", "three"):
+        await node.journal.append(words(garden, ben, text, mentions=[ann.id]))
+    await until(lambda: (3, 3) in counts(seat, garden))
+    room = await find_room(node.manager, "garden")
+    await membership.mark_read(node, room, ann.id, 2)
+    await until(lambda: counts(seat, garden)[-1] == (1, 1))
+    await membership.mark_read(node, room, ann.id, 3)
+    await until(lambda: counts(seat, garden)[-1] == (0, 0))
+
+
+async def test_what_is_cleared_is_not_unread_until_it_is_back(
+    node: Node, backstage: Backstage, lobby: int, garden: int, ann: Person, ben: Person
+) -> None:
+    seat = await backstage.seat(node, lobby, ann)
+    await node.journal.append(words(garden, ben, "hello", mentions=[ann.id]))
+    await until(lambda: (1, 1) in counts(seat, garden))
+    async with node.journal.transaction(garden) as log:
+        await log.record(RoomCleared(by=ben, upto=1, count=1, undo_until=LATER))
+    await until(lambda: counts(seat, garden)[-1] == (0, 0))
+    async with node.journal.transaction(garden) as log:
+        await log.record(Undone(by=ben, target=2, act="cleared", count=1))
+    await until(lambda: counts(seat, garden)[-1] == (1, 1))
+
+
+async def test_a_room_one_comes_to_belong_to_is_counted_too(
+    node: Node, backstage: Backstage, lobby: int, ann: Person, ben: Person
+) -> None:
+    seat = await backstage.seat(node, lobby, ann)
+    den = await backstage.room(ben, slug="den")
+    await backstage.joins(den, ann)
+    node.hub.audience.signal(Belongs(ann.id, den, True))
+    await until(lambda: counts(seat, den) == [(0, 0)])
+    await node.journal.append(words(den, ben, "hello"))
+    await until(lambda: (1, 0) in counts(seat, den))
+
+
+async def test_who_left_meanwhile_is_not_followed(
+    node: Node, backstage: Backstage, lobby: int, ann: Person
+) -> None:
+    audience = node.hub.audience
+    seat = await backstage.seat(node, lobby, ann)
+    await audience.disconnect(seat.listener.connection)
+    await audience._look_again(ann.id, lobby)
+    assert audience._unread._people == {}
