@@ -7,30 +7,18 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
-import msgspec
 import peewee
 
-from accounts.errors import Suspended
 from chat.errors import (
-    Archived,
-    Banned,
     Busy,
-    Locked,
-    Muted,
-    NonceConflict,
     NoSuchRoom,
-    NotAMember,
-    NotVoiced,
-    Removed,
     Unavailable,
     Unreadable,
 )
-from chat.events import Batch, MessagePosted, Person, RecordedEvent
+from chat.events import Batch, RecordedEvent
 from chat.log import Answer, Log, Request, lock_room
+from chat.post import Post, Verdict, refusal, said
 from helpers.database import Manager, is_lost, sqlstate
 from helpers.errors import AppError
 from helpers.tasks import Tasks
@@ -46,56 +34,11 @@ TOO_MUCH = "54"
 """What begins so is too large or too deep for PostgreSQL: the fault of one entry, not of the server."""
 APPEND = """SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append(
     %s::bigint[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s)"""
+APPEND_ONE = """SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append_one(
+    %s::bigint, %s::bigint, %s::text, %s::bytea, %s::text, %s::text, %s::text, %s::text, %s)"""
 
 
-@dataclass(slots=True, eq=False)
-class Post:
-    """Words on their way into the log. `room` is the slug, for refusals; `shown_nonce` is the client's own, if any.
-
-    `in_doubt` once the line broke while they were committed: they may be in the log, and nobody was told.
-    """
-
-    room_id: int
-    room: str
-    author: Person
-    nonce: str
-    digest: bytes
-    text: str
-    parts: bytes
-    mentions: list[int] = field(default_factory=list)
-    style: str = ""
-    reply_to: int = 0
-    shown_nonce: str = ""
-    in_doubt: bool = False
-    kept: asyncio.Future[Answer] = field(init=False)
-
-    @property
-    def key(self) -> tuple[int, int, str]:
-        """What may be in the log only once."""
-        return self.room_id, self.author.id, self.nonce
-
-    @property
-    def body(self) -> str:
-        """What the log keeps of it beside words."""
-        body: dict[str, Any] = {}
-        if self.style:
-            body["style"] = self.style
-        if self.reply_to:
-            body["reply_to"] = self.reply_to
-        return msgspec.json.encode(body).decode() if body else "{}"
-
-
-@dataclass(slots=True)
-class _Verdict:
-    verdict: str
-    seq: int
-    ordinal: int
-    at: datetime
-    until: datetime | None
-    name: str
-
-
-Committed = list[tuple[Post, _Verdict]]
+Committed = list[tuple[Post, Verdict]]
 
 
 class Journal:
@@ -278,22 +221,18 @@ class Journal:
                 committed += await self._commit([post], wait=wait)
         return committed
 
-    async def _append(self, posts: list[Post], wait: bool) -> list[_Verdict]:
+    async def _append(self, posts: list[Post], wait: bool) -> list[Verdict]:
+        if len(posts) == 1:
+            rows = await self._manager.call(APPEND_ONE, *posts[0].row, wait)
+            return [Verdict(*row[1:]) for row in rows]
         rows = await self._manager.call(
             APPEND,
-            [post.room_id for post in posts],
-            [post.author.id for post in posts],
-            [post.nonce for post in posts],
-            [post.digest for post in posts],
-            [post.text for post in posts],
-            [post.parts.decode() for post in posts],
-            [post.body for post in posts],
-            [f"{{{','.join(map(str, post.mentions))}}}" for post in posts],
+            *(list(column) for column in zip(*(post.row for post in posts), strict=True)),
             wait,
         )
-        return [_Verdict(*row[1:]) for row in rows]
+        return [Verdict(*row[1:]) for row in rows]
 
-    def _judged(self, posts: list[Post], verdicts: list[_Verdict]) -> Committed:
+    def _judged(self, posts: list[Post], verdicts: list[Verdict]) -> Committed:
         committed: Committed = []
         for post, verdict in zip(posts, verdicts, strict=True):
             if verdict.verdict == "ok" or (post.in_doubt and verdict.verdict == "again"):
@@ -352,42 +291,3 @@ class Journal:
     def _refuse(self, post: Post, error: AppError) -> None:
         if not post.kept.done():
             post.kept.set_exception(error)
-
-
-def said(post: Post, verdict: _Verdict) -> MessagePosted:
-    """The event of a post that was kept."""
-    return MessagePosted(
-        seq=verdict.seq,
-        at=verdict.at,
-        by=Person(post.author.id, verdict.name, post.author.guest),
-        nonce=post.shown_nonce,
-        text=post.text,
-        parts=msgspec.Raw(post.parts),
-        style=post.style,
-        reply_to=post.reply_to,
-    )
-
-
-def refusal(verdict: str, post: Post, until: datetime | None) -> AppError:
-    """Why words were not kept, from the database's one word for it."""
-    match verdict:
-        case "banned" if until is not None:
-            return Banned(until, room=post.room)
-        case "removed" if until is not None:
-            return Removed(until, room=post.room)
-        case "muted" if until is not None:
-            return Muted(until)
-        case "nonce_conflict":
-            return NonceConflict()
-        case "archived":
-            return Archived(post.room)
-        case "room_locked":
-            return Locked(post.room)
-        case "moderated":
-            return NotVoiced(post.room)
-        case "suspended":
-            return Suspended(until) if until is not None else NotAMember(post.room)
-        case "no_such_room":
-            return NoSuchRoom()
-        case _:
-            return NotAMember(post.room)

@@ -159,96 +159,6 @@ CREATE TABLE site_log (
 );
 """
 
-# Three statements, each with a snapshot of its own: lock, then look, then number. The second of two equal nonces
-# waits at the lock and then sees the first; a single statement would miss it. Planning the third anew each time would
-# cost more than running it.
-JOURNAL_APPEND = """
-CREATE FUNCTION journal_append(
-    p_rooms bigint[], p_authors bigint[], p_nonces text[], p_hashes bytea[],
-    p_texts text[], p_parts text[], p_bodies text[], p_mentions text[], p_wait boolean
-) RETURNS TABLE (i int, verdict text, seq bigint, ordinal bigint, at timestamptz, until timestamptz, name text)
-LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan AS $$
-#variable_conflict use_column
-DECLARE
-    locked bigint[];
-    present timestamptz;
-BEGIN
-    IF p_wait THEN
-        SELECT array_agg(r.id) INTO locked
-          FROM (SELECT id FROM rooms WHERE id = ANY (p_rooms) ORDER BY id FOR UPDATE) r;
-    ELSE
-        SELECT array_agg(r.id) INTO locked
-          FROM (SELECT id FROM rooms WHERE id = ANY (p_rooms) ORDER BY id FOR UPDATE SKIP LOCKED) r;
-    END IF;
-    present := clock_timestamp();
-    RETURN QUERY
-    WITH asked AS MATERIALIZED (
-        SELECT u.n::int AS n, u.room_id, u.author_id, u.nonce, u.hash, u.text, u.parts, u.body, u.mentions
-          FROM unnest(p_rooms, p_authors, p_nonces, p_hashes, p_texts, p_parts, p_bodies, p_mentions)
-               WITH ORDINALITY AS u(room_id, author_id, nonce, hash, text, parts, body, mentions, n)
-    ), judged AS MATERIALIZED (
-        SELECT a.*, p.name AS author_name, p.is_guest,
-               said.seq AS said_seq, said.at AS said_at, said.ordinal AS said_ordinal,
-               CASE WHEN NOT a.room_id = ANY (coalesce(locked, '{}')) THEN
-                        CASE WHEN EXISTS (SELECT FROM rooms x WHERE x.id = a.room_id)
-                             THEN 'locked' ELSE 'no_such_room' END
-                    WHEN said.seq IS NOT NULL THEN
-                        CASE WHEN said.request_hash = a.hash THEN 'again' ELSE 'nonce_conflict' END
-                    WHEN EXISTS (SELECT FROM receipts t WHERE t.room_id = a.room_id
-                                  AND t.author_id = a.author_id AND t.nonce = a.nonce) THEN 'nonce_conflict'
-                    WHEN p.id IS NULL OR p.suspended_until > present THEN 'suspended'
-                    WHEN m.banned_until > present THEN 'banned'
-                    WHEN m.out_until > present THEN 'removed'
-                    WHEN m.is_member IS NOT TRUE AND NOT
-                        (p.is_guest AND coalesce((r.switches->>'guests_welcome')::boolean, false)) THEN 'not_member'
-                    WHEN (r.switches->>'archived')::boolean THEN 'archived'
-                    WHEN p.is_admin OR m.role >= 3 THEN 'ok'
-                    WHEN m.muted_until > present THEN 'muted'
-                    WHEN (r.switches->>'locked')::boolean THEN 'room_locked'
-                    WHEN (r.switches->>'moderated')::boolean AND m.voiced IS NOT TRUE THEN 'moderated'
-                    ELSE 'ok' END AS found,
-               CASE WHEN p.suspended_until > present THEN p.suspended_until
-                    WHEN m.banned_until > present THEN m.banned_until
-                    WHEN m.out_until > present THEN m.out_until
-                    WHEN m.muted_until > present THEN m.muted_until END AS until
-          FROM asked a
-          LEFT JOIN rooms r ON r.id = a.room_id
-          LEFT JOIN users p ON p.id = a.author_id
-          LEFT JOIN memberships m ON m.room_id = a.room_id AND m.user_id = a.author_id
-          LEFT JOIN messages said ON said.room_id = a.room_id AND said.author_id = a.author_id
-                                 AND said.nonce = a.nonce
-    ), accepted AS (
-        SELECT j.*, row_number() OVER (PARTITION BY j.room_id ORDER BY j.n) AS nth
-          FROM judged j WHERE j.found = 'ok'
-    ), numbered AS (
-        UPDATE rooms r
-           SET last_seq = r.last_seq + c.many, last_ordinal = r.last_ordinal + c.many, last_at = present
-          FROM (SELECT room_id, count(*) AS many FROM accepted GROUP BY room_id) c
-         WHERE r.id = c.room_id
-        RETURNING r.id, r.last_seq - c.many AS seq_before, r.last_ordinal - c.many AS ordinal_before
-    ), kept AS (
-        INSERT INTO messages (room_id, seq, kind, author_id, author_name, author_guest, at, nonce,
-                              request_hash, ordinal, text, parts, body)
-        SELECT a.room_id, b.seq_before + a.nth, 'message', a.author_id, a.author_name, a.is_guest, present,
-               a.nonce, a.hash, b.ordinal_before + a.nth, a.text, a.parts::jsonb, a.body::jsonb
-          FROM accepted a JOIN numbered b ON b.id = a.room_id
-    ), told AS (
-        INSERT INTO mentions (room_id, user_id, seq)
-        SELECT DISTINCT a.room_id, u.user_id, b.seq_before + a.nth
-          FROM accepted a JOIN numbered b ON b.id = a.room_id
-         CROSS JOIN LATERAL unnest(a.mentions::bigint[]) AS u(user_id)
-    )
-    SELECT j.n, j.found, coalesce(j.said_seq, b.seq_before + a.nth),
-           coalesce(j.said_ordinal, b.ordinal_before + a.nth),
-           coalesce(j.said_at, present), j.until, j.author_name
-      FROM judged j
-      LEFT JOIN accepted a ON a.n = j.n
-      LEFT JOIN numbered b ON b.id = a.room_id
-     ORDER BY j.n;
-END $$;
-"""
-
-FUNCTION = "journal_append(bigint[], bigint[], text[], bytea[], text[], text[], text[], text[], boolean)"
 NAMES = [
     "site",
     "users",
@@ -269,10 +179,8 @@ NAMES = [
 def migrate(migrator: Any, database: Any, *, fake: bool = False) -> None:
     """Make them."""
     migrator.sql(TABLES)
-    migrator.sql(JOURNAL_APPEND)
 
 
 def rollback(migrator: Any, database: Any, *, fake: bool = False) -> None:
     """Drop them, and all that was ever said."""
-    migrator.sql(f"DROP FUNCTION {FUNCTION}")
     migrator.sql(f"DROP TABLE {', '.join(NAMES)}")

@@ -10,13 +10,13 @@ import msgspec
 from chat.actions.actors import actor_in
 from chat.errors import Archived, Gone, NotYours
 from chat.events import MessageEdited, MessageRemoved
-from chat.journal import Post
 from chat.log import Answer, Log, Repeated, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.parts import mentioned, parse, tidy
 from chat.policy import Permission, require, require_speech
+from chat.post import Post
 
 
 async def post(

@@ -32,8 +32,9 @@ from chat.errors import (
     Unreadable,
 )
 from chat.events import Batch, MessagePosted, Person, TopicChanged
-from chat.journal import Journal, Post
+from chat.journal import Journal
 from chat.log import Answer, Repeated, Request, digest
+from chat.post import Post
 from helpers.database import Manager
 from helpers.errors import AppError
 from tests.chat.backstage import Backstage, until, until_kept, words

@@ -1,0 +1,121 @@
+"""Words on their way into the log, the database's verdict on them, and what comes of it: an event or a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from accounts.errors import Suspended
+from chat.errors import (
+    Archived,
+    Banned,
+    Locked,
+    Muted,
+    NonceConflict,
+    NoSuchRoom,
+    NotAMember,
+    NotVoiced,
+    Removed,
+)
+from chat.events import MessagePosted, Person
+from chat.log import Answer
+from helpers.errors import AppError
+
+
+@dataclass(slots=True, eq=False)
+class Post:
+    """Words on their way into the log. `room` is the slug, for refusals; `shown_nonce` is the client's own, if any.
+
+    `in_doubt` once the line broke while they were committed: they may be in the log, and nobody was told.
+    """
+
+    room_id: int
+    room: str
+    author: Person
+    nonce: str
+    digest: bytes
+    text: str
+    parts: bytes
+    mentions: list[int] = field(default_factory=list)
+    style: str = ""
+    reply_to: int = 0
+    shown_nonce: str = ""
+    in_doubt: bool = False
+    kept: asyncio.Future[Answer] = field(init=False)
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """What may be in the log only once."""
+        return self.room_id, self.author.id, self.nonce
+
+    @property
+    def row(self) -> tuple[int, int, str, bytes, str, str, str, str]:
+        """As the database's own functions take it."""
+        mentions = f"{{{','.join(map(str, self.mentions))}}}"
+        parts = self.parts.decode()
+        return self.room_id, self.author.id, self.nonce, self.digest, self.text, parts, self.body, mentions
+
+    @property
+    def body(self) -> str:
+        """What the log keeps of it beside words."""
+        body: dict[str, Any] = {}
+        if self.style:
+            body["style"] = self.style
+        if self.reply_to:
+            body["reply_to"] = self.reply_to
+        return msgspec.json.encode(body).decode() if body else "{}"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The database's word on one post: its number and time where it was kept, and who said it."""
+
+    verdict: str
+    seq: int
+    ordinal: int
+    at: datetime
+    until: datetime | None
+    name: str
+
+
+def said(post: Post, verdict: Verdict) -> MessagePosted:
+    """The event of a post that was kept."""
+    return MessagePosted(
+        seq=verdict.seq,
+        at=verdict.at,
+        by=Person(post.author.id, verdict.name, post.author.guest),
+        nonce=post.shown_nonce,
+        text=post.text,
+        parts=msgspec.Raw(post.parts),
+        style=post.style,
+        reply_to=post.reply_to,
+    )
+
+
+def refusal(verdict: str, post: Post, until: datetime | None) -> AppError:
+    """Why words were not kept, from the database's one word for it."""
+    match verdict:
+        case "banned" if until is not None:
+            return Banned(until, room=post.room)
+        case "removed" if until is not None:
+            return Removed(until, room=post.room)
+        case "muted" if until is not None:
+            return Muted(until)
+        case "nonce_conflict":
+            return NonceConflict()
+        case "archived":
+            return Archived(post.room)
+        case "room_locked":
+            return Locked(post.room)
+        case "moderated":
+            return NotVoiced(post.room)
+        case "suspended":
+            return Suspended(until) if until is not None else NotAMember(post.room)
+        case "no_such_room":
+            return NoSuchRoom()
+        case _:
+            return NotAMember(post.room)
