@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import psycopg
+import redis
 from peewee_migrate import Router
 from psycopg import sql
 
 from aiochat import migrate
 from aiochat.settings import MIGRATIONS
 from aiochat.trouble import Trouble
-from chat.epoch import NEW_EPOCH
+from chat.epoch import HEADS, NEW_EPOCH
 from helpers.database import AIOPG, sync_database
 
 FORMAT = 1
@@ -136,6 +137,15 @@ def begin_epoch(database_url: str) -> None:
     """Make what clients remember worth nothing, so that they read their rooms anew."""
     with _connect(database_url) as line:
         line.execute(NEW_EPOCH)
+
+
+def forget_heads(redis_url: str) -> None:
+    """Redis need not wonder at the new epoch's numbers; where it is away, the next start makes one more epoch."""
+    with (
+        redis.Redis.from_url(redis_url, socket_connect_timeout=2, retry=None) as client,
+        suppress(redis.RedisError),
+    ):
+        client.delete(HEADS)
 
 
 def _load(database_url: str, file: IO[bytes]) -> dict[str, int]:

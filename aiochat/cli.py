@@ -106,7 +106,9 @@ def restore(file: Path, over: bool) -> None:
     """Put a backup in the place of what is here, under a new epoch; who is connected reads their rooms anew."""
     with started(read_settings(), say) as settings:
         assert settings.database_url is not None
+        assert settings.redis_url is not None
         counts = backup.read(settings.database_url, file, replace=over)
+        backup.forget_heads(settings.redis_url)
         click.echo(f"{counts['rooms']} rooms with {counts['messages']:,} entries are back.")
 
 
@@ -115,7 +117,9 @@ def new_epoch() -> None:
     """After PostgreSQL was restored by other means: who is connected reads their rooms anew."""
     with started(read_settings(), say) as settings:
         assert settings.database_url is not None
+        assert settings.redis_url is not None
         backup.begin_epoch(settings.database_url)
+        backup.forget_heads(settings.redis_url)
         click.echo("A new epoch has begun.")
 
 
