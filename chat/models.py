@@ -44,7 +44,14 @@ class Room(BaseModel):
     @property
     def set(self) -> Switches:
         """Its switches, typed."""
-        return Switches.read(self.switches)
+        kept, switches = self._read
+        if kept is not self.switches:
+            switches = Switches.read(self.switches)
+            self._read = self.switches, switches
+        return switches
+
+    # Read once for each value: every word said asks for them.
+    _read: tuple[Any, Switches] = (None, Switches())
 
     def told(self) -> dict[str, Any]:
         """The room as clients see it."""
