@@ -91,9 +91,10 @@ async def join(request: web.Request) -> web.StreamResponse:
         else:
             comer = user
         joined, invited = await invitations.accept(node, token, comer)
-    except invitations.NoInvitation:
-        raise
     except AppError as error:
+        if user is not None or isinstance(error, invitations.NoInvitation):
+            # Who has an account filled in nothing beside which it could be said.
+            raise
         form.refuse(error, beside="name")
         return await _join(request, invited, form)
     if user is None:

@@ -8,9 +8,18 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from helpers.database import is_lost
+from helpers.errors import AppError
+from helpers.outages import is_redis_away
+
 log = logging.getLogger(__name__)
 RESTART_AFTER = 1.0
 CANCEL_AGAIN_AFTER = 0.2
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether a store was away, and the same may succeed later."""
+    return (isinstance(error, AppError) and error.temporary) or is_lost(error) or is_redis_away(error)
 
 
 class Tasks:
@@ -59,12 +68,19 @@ class Tasks:
         while not self._closing:
             try:
                 await run()
-            except Exception:
-                log.exception("%s: %s failed, begins again", self._owner, name)
+            except Exception as error:  # noqa: BLE001 -- it is written down and begun again
+                self._say(f"{name} failed, begins again", error)
             await asyncio.sleep(RESTART_AFTER)
 
     async def _watch(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception:
-            log.exception("%s: %s failed", self._owner, name)
+        except Exception as error:  # noqa: BLE001 -- it is written down
+            self._say(f"{name} failed", error)
+
+    def _say(self, what: str, error: Exception) -> None:
+        if is_outage(error):
+            # Where it happened says nothing about a server that is away.
+            log.warning("%s: %s: %s", self._owner, what, error)
+        else:
+            log.error("%s: %s", self._owner, what, exc_info=error)

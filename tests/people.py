@@ -26,7 +26,7 @@ from chat.policy import Role
 
 PASSWORD = "tide-gauge-7"
 PROTOCOL = "aiochat.v2"
-PATIENCE = 5.0
+PATIENCE = 15.0
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]*)"')
 HANDSHAKE = {
     "Connection": "Upgrade",
@@ -170,9 +170,9 @@ class Tab:
 
     def breaks(self) -> None:
         """The line is cut."""
-        transport = self.socket._conn.transport  # type: ignore[union-attr]
-        assert transport is not None
-        transport.abort()
+        transport = self.socket._conn.transport if self.socket._conn is not None else None
+        if transport is not None:
+            transport.abort()
 
     def _take(self, kind: str, fields: dict[str, Any]) -> Frame | None:
         for place, frame in enumerate(self.unheard):
@@ -298,6 +298,7 @@ class House:
         self.settings = settings
         self._aiohttp_client = aiohttp_client
         self.servers: list[TestServer] = []
+        self._people: list[Person] = []
 
     async def opens(self) -> Node:
         """One process more."""
@@ -322,7 +323,7 @@ class House:
     async def stranger(self, *, at: int = 0) -> Person:
         """A browser nobody is signed in with."""
         client: TestClient[web.Request, Any] = await self._aiohttp_client(self.servers[at])
-        return Person(client, "", 0)
+        return self._known(Person(client, "", 0))
 
     async def person(self, name: str, *, at: int = 0, is_admin: bool = False) -> Person:
         """Somebody with a new account, signed in."""
@@ -341,7 +342,11 @@ class House:
         token = await create_token(self.node.manager, person.id, "tests")
         bearer = {"Authorization": f"Bearer {token}"}
         client: TestClient[web.Request, Any] = await self._aiohttp_client(self.servers[at], headers=bearer)
-        return Person(client, person.name, person.id)
+        return self._known(Person(client, person.name, person.id))
+
+    def _known(self, person: Person) -> Person:
+        self._people.append(person)
+        return person
 
     async def room(self, slug: str, owner: Person, **how: Any) -> Room:
         """A room of somebody's."""
@@ -386,6 +391,9 @@ class House:
 
     async def closes(self) -> None:
         """Everybody goes home."""
+        for tab in (tab for person in self._people for tab in person.tabs):
+            # Nobody reads any more in an open tab, and the server would wait for its goodbye.
+            tab.breaks()
         for server in self.servers:
             await server.close()
 

@@ -195,6 +195,8 @@ class RoomConversation:
         except AppError as error:
             self._refuse(error, None)
             self.connection.close(CloseCode.TRY_AGAIN, error.text)
+            # To the end, or the line would be cut before the code has gone out.
+            await self.socket.listen(self._hear, self._refuse)
         finally:
             await self.node.hub.leave(self.channel, self.listener)
             if arrived:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
+from chat.errors import Unavailable
 from tests.people import PROTOCOL, House, Person, Tab
 
 
@@ -123,3 +124,13 @@ async def test_a_restart_closes_with_1012_and_calls_nobody_gone(alice: Person, h
     await house.node.let_go()
     assert await alice.tab.is_closed() == 1012
     assert "left" not in await house.kinds()
+
+
+async def test_who_cannot_be_let_in_just_now_is_asked_to_come_back(alice: Person, house: House) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    house.node.comings.arrive = fails  # type: ignore[method-assign]
+    await alice.enters()
+    assert (await alice.hears("error")).temporary is True
+    assert await alice.tab.is_closed() == 1011
