@@ -1,0 +1,1 @@
+"""How fast aiochat is, against its peers, in one run on one machine."""
