@@ -24,7 +24,10 @@ export function arrange(spine, from = spine.firstElementChild) {
 
 /** Where a line begins to matter: a run of comings and goings is one sentence, so its first. */
 function startOf(line) {
-  while (line?.previousElementSibling?.matches(".day, .fold") || (isPresence(line) && isPresence(line.previousElementSibling))) {
+  while (
+    line?.previousElementSibling?.matches(".day, .fold") ||
+    (isPresence(line) && isPresence(line.previousElementSibling))
+  ) {
     line = line.previousElementSibling
   }
   return line
@@ -55,11 +58,11 @@ function follows(line) {
   const before = line.previousElementSibling
   return Boolean(
     before?.matches(".message:not(.action)") &&
-      !line.matches(".action") &&
-      !line.querySelector(".quote") &&
-      before.dataset.by === line.dataset.by &&
-      before.dataset.name === line.dataset.name &&
-      new Date(line.dataset.at) - new Date(before.dataset.at) < TOGETHER,
+    !line.matches(".action") &&
+    !line.querySelector(".quote") &&
+    before.dataset.by === line.dataset.by &&
+    before.dataset.name === line.dataset.name &&
+    new Date(line.dataset.at) - new Date(before.dataset.at) < TOGETHER,
   )
 }
 
@@ -81,12 +84,19 @@ function fold(line) {
 /** Of somebody who was removed nobody needs to hear that they left. */
 function shownOut(line) {
   const before = line.previousElementSibling
-  return line.dataset.kind === "left" && before?.matches("[data-kind=kicked], [data-kind=banned]") && before.dataset.user === line.dataset.user
+  return (
+    line.dataset.kind === "left" &&
+    before?.matches("[data-kind=kicked], [data-kind=banned]") &&
+    before.dataset.user === line.dataset.user
+  )
 }
 
 function gather(run) {
   const joined = run.find((line) => line.dataset.kind === "added")
-  if (joined && run.every((line) => line.dataset.user === joined.dataset.user && line.dataset.kind !== "left")) {
+  if (
+    joined &&
+    run.every((line) => line.dataset.user === joined.dataset.user && line.dataset.kind !== "left")
+  ) {
     // One person's first coming is one sentence already.
     for (const line of run) line.hidden = line !== joined
     return

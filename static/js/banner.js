@@ -5,7 +5,9 @@ import { clone, element, plural } from "./dom.js"
 // Most breaks are over before anybody needs to know.
 const PATIENCE = 1_500
 const TO_GO = (count) =>
-  count === 1 ? "waits here and goes out when the line is back." : "wait here and go out, in order, when the line is back."
+  count === 1
+    ? "waits here and goes out when the line is back."
+    : "wait here and go out, in order, when the line is back."
 
 export class Banner {
   #head
@@ -71,7 +73,12 @@ export class Banner {
     const count = this.#waiting
     if (what.dataset.count !== String(count)) {
       what.dataset.count = count
-      if (count) what.replaceChildren("You can keep writing. ", element("b", "", plural(count, "message", "messages")), ` ${TO_GO(count)}`)
+      if (count)
+        what.replaceChildren(
+          "You can keep writing. ",
+          element("b", "", plural(count, "message", "messages")),
+          ` ${TO_GO(count)}`,
+        )
       else what.textContent = "You can keep writing. It goes out when the line is back."
     }
     this.#tick()
@@ -79,6 +86,7 @@ export class Banner {
 
   #tick() {
     const seconds = Math.ceil((this.#until - Date.now()) / 1000)
-    this.#line.querySelector(".when").textContent = seconds > 0 ? `Trying again in ${seconds} s` : "Trying now"
+    this.#line.querySelector(".when").textContent =
+      seconds > 0 ? `Trying again in ${seconds} s` : "Trying now"
   }
 }

@@ -42,7 +42,9 @@ function argumentAt(before, start, command) {
 export function fitting(commands, query) {
   const names = (command) => [command.name, ...command.aliases]
   const begins = commands.filter((command) => names(command).some((name) => name.startsWith(query)))
-  const holds = commands.filter((command) => !begins.includes(command) && query.length > 1 && command.name.includes(query))
+  const holds = commands.filter(
+    (command) => !begins.includes(command) && query.length > 1 && command.name.includes(query),
+  )
   const found = [...begins, ...holds]
   // An exact name is what was meant, so it stands first and is chosen.
   return query ? found.sort((one, other) => (other.name === query) - (one.name === query)) : found
@@ -60,11 +62,23 @@ export function candidates(where, { commands, people, spoke, you }) {
     case "member":
       return persons(command, query, people, spoke, you)
     case "choice":
-      return (argument.choices ?? []).filter((one) => one.startsWith(query)).map((one) => ({ insert: one, name: one }))
+      return (argument.choices ?? [])
+        .filter((one) => one.startsWith(query))
+        .map((one) => ({ insert: one, name: one }))
     case "command":
-      return fitting(commands, query.replace(/^\//, "")).map((one) => ({ insert: one.name, name: `/${one.name}`, does: one.help }))
+      return fitting(commands, query.replace(/^\//, "")).map((one) => ({
+        insert: one.name,
+        name: `/${one.name}`,
+        does: one.help,
+      }))
     case "duration":
-      return [["10m", "10 minutes"], ["1h", "one hour"], ["1d", "one day"]].filter(([one]) => one.startsWith(query)).map(([insert, does]) => ({ insert, name: insert, does }))
+      return [
+        ["10m", "10 minutes"],
+        ["1h", "one hour"],
+        ["1d", "one day"],
+      ]
+        .filter(([one]) => one.startsWith(query))
+        .map(([insert, does]) => ({ insert, name: insert, does }))
     default:
       return []
   }
@@ -74,8 +88,17 @@ function persons(command, query, people, spoke, you) {
   const acting = command.group === "Moderation"
   return people
     .filter((person) => person.name.toLowerCase().startsWith(query) && (person.id !== you.id || acting))
-    .sort((one, other) => (spoke.get(String(other.id)) ?? "").localeCompare(spoke.get(String(one.id)) ?? "") || one.name.localeCompare(other.name))
-    .map((person) => ({ insert: atName(person.name), person, spoke: spoke.get(String(person.id)), barred: acting ? barred(person, you) : "" }))
+    .sort(
+      (one, other) =>
+        (spoke.get(String(other.id)) ?? "").localeCompare(spoke.get(String(one.id)) ?? "") ||
+        one.name.localeCompare(other.name),
+    )
+    .map((person) => ({
+      insert: atName(person.name),
+      person,
+      spoke: spoke.get(String(person.id)),
+      barred: acting ? barred(person, you) : "",
+    }))
     .sort((one, other) => Boolean(one.barred) - Boolean(other.barred))
 }
 

@@ -75,7 +75,9 @@ export function composing(event) {
 
 /** Whether somebody is writing there. */
 export function isField(target) {
-  return target instanceof HTMLElement && (target.matches("input, textarea, select") || target.isContentEditable)
+  return (
+    target instanceof HTMLElement && (target.matches("input, textarea, select") || target.isContentEditable)
+  )
 }
 
 /** 1,284 */

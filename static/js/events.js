@@ -3,7 +3,20 @@
 import { clone, plural } from "./dom.js"
 import { clock, end } from "./time.js"
 
-const RULINGS = new Set(["kicked", "banned", "unbanned", "muted", "unmuted", "role", "cleared", "purged", "undone", "topic", "settings", "audit"])
+const RULINGS = new Set([
+  "kicked",
+  "banned",
+  "unbanned",
+  "muted",
+  "unmuted",
+  "role",
+  "cleared",
+  "purged",
+  "undone",
+  "topic",
+  "settings",
+  "audit",
+])
 
 const PRESENCE = new Set(["joined", "left", "added"])
 
@@ -71,7 +84,12 @@ export function presenceGist(lines) {
   for (const { dataset } of lines) {
     const kind = dataset.kind === "added" ? "joined" : dataset.kind
     const known = people.get(dataset.user) ?? { first: kind, member: false }
-    people.set(dataset.user, { ...known, last: kind, name: dataset.name, member: known.member || dataset.kind === "added" })
+    people.set(dataset.user, {
+      ...known,
+      last: kind,
+      name: dataset.name,
+      member: known.member || dataset.kind === "added",
+    })
   }
   const all = [...people.values()]
   const fresh = all.filter((one) => one.member && one.last === "joined").map((one) => one.name)
@@ -81,7 +99,9 @@ export function presenceGist(lines) {
     ["came and went", "joined", "left"],
     ["left and came back", "left", "joined"],
   ].map(([words, first, last]) => {
-    const names = all.filter((one) => one.first === first && one.last === last && !fresh.includes(one.name)).map((one) => one.name)
+    const names = all
+      .filter((one) => one.first === first && one.last === last && !fresh.includes(one.name))
+      .map((one) => one.name)
     return names.length ? `${several(names)} ${words}` : ""
   })
   return [fresh.length ? `${several(fresh)} joined the room` : "", ...said].filter(Boolean).join(", ")

@@ -16,7 +16,8 @@ export class Finder {
       if (row) this.#go(this.#shown[[...this.#list.children].indexOf(row)])
     })
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close())
-    for (const button of document.querySelectorAll("[data-find]")) button.addEventListener("click", () => this.open())
+    for (const button of document.querySelectorAll("[data-find]"))
+      button.addEventListener("click", () => this.open())
   }
 
   open = async () => {
@@ -50,8 +51,12 @@ export class Finder {
   #draw() {
     const words = this.#field.value.trim().toLowerCase().replace(/^#/, "")
     const where = (room) => `${room.slug} ${room.title ?? ""}`.toLowerCase()
-    const fits = this.#rooms.filter((room) => where(room).includes(words) || (room.topic ?? "").toLowerCase().includes(words))
-    this.#shown = fits.sort((one, other) => where(other).startsWith(words) - where(one).startsWith(words)).slice(0, 12)
+    const fits = this.#rooms.filter(
+      (room) => where(room).includes(words) || (room.topic ?? "").toLowerCase().includes(words),
+    )
+    this.#shown = fits
+      .sort((one, other) => where(other).startsWith(words) - where(one).startsWith(words))
+      .slice(0, 12)
     this.#list.replaceChildren(...this.#shown.map((room, index) => row(room, index)))
     this.#dialog.querySelector("[role=status]").textContent = this.#shown.length
       ? plural(fits.length, "room", "rooms")
@@ -87,6 +92,9 @@ function row(room, index) {
   const line = element("div")
   line.id = `find-${index}`
   line.setAttribute("role", "option")
-  line.append(element("span", "name", `#${room.slug}`), element("span", "does", room.topic || (room.title !== room.slug ? room.title : "") || ""))
+  line.append(
+    element("span", "name", `#${room.slug}`),
+    element("span", "does", room.topic || (room.title !== room.slug ? room.title : "") || ""),
+  )
   return line
 }

@@ -30,7 +30,9 @@ export function frames(room) {
   })
   socket.addEventListener("reload", reload)
   socket.addEventListener("over", ({ detail }) => over(detail))
-  socket.addEventListener("frame", ({ detail }) => (detail.seq && !PASSING.has(detail.type) ? numbered(detail) : PASS[detail.type]?.(detail)))
+  socket.addEventListener("frame", ({ detail }) =>
+    detail.seq && !PASSING.has(detail.type) ? numbered(detail) : PASS[detail.type]?.(detail),
+  )
   list.addEventListener("people:changed", ({ detail }) => people.count(detail.count))
   document.addEventListener("people:changed", ({ detail }) => people.count(detail.count))
   people.count(people.list.count)
@@ -112,7 +114,9 @@ export function frames(room) {
   function whoIsHere() {
     clearTimeout(looking)
     looking = setTimeout(async () => {
-      const answer = await fetch(`/api/rooms/${slug}/here`, { headers: { accept: "application/json" } }).catch(() => null)
+      const answer = await fetch(`/api/rooms/${slug}/here`, {
+        headers: { accept: "application/json" },
+      }).catch(() => null)
       if (answer?.ok) people.list.meet(await answer.json())
     }, 300)
   }
@@ -153,10 +157,20 @@ export function frames(room) {
   function over({ code, status, reason }) {
     outbox.down()
     room.draft.writeNow(composer.draft)
-    if (code === 4501 || status === 401) return location.assign(`/login?next=${encodeURIComponent(location.pathname)}`)
+    if (code === 4501 || status === 401)
+      return location.assign(`/login?next=${encodeURIComponent(location.pathname)}`)
     if (code === 4502 || code === 4503 || status === 403) return location.assign(`/rooms/${slug}`)
-    if (code === 4504 || status === 404) return banner.over(`${sentence(reason) || "This room is gone."} What you typed is kept here.`, "All rooms", () => location.assign("/rooms"))
-    return banner.over(`${sentence(reason) || "The line was closed."} What you typed is kept.`, "Come back", () => location.reload())
+    if (code === 4504 || status === 404)
+      return banner.over(
+        `${sentence(reason) || "This room is gone."} What you typed is kept here.`,
+        "All rooms",
+        () => location.assign("/rooms"),
+      )
+    return banner.over(
+      `${sentence(reason) || "The line was closed."} What you typed is kept.`,
+      "Come back",
+      () => location.reload(),
+    )
   }
 }
 

@@ -48,7 +48,9 @@ export class History {
   async #ask(range) {
     const query = new URLSearchParams({ ...range, limit: PAGE })
     try {
-      const answer = await fetch(`/api/rooms/${this.#slug}/messages?${query}`, { headers: { accept: "application/json" } })
+      const answer = await fetch(`/api/rooms/${this.#slug}/messages?${query}`, {
+        headers: { accept: "application/json" },
+      })
       return answer.ok ? await answer.json() : null
     } catch {
       return null

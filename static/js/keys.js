@@ -60,7 +60,12 @@ export function pageKeys({ find, rooms = () => [], parts = () => [], list = null
 }
 
 function anywhere(event, find, rooms, parts, list) {
-  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "k") {
+  if (
+    (event.ctrlKey || event.metaKey) &&
+    !event.shiftKey &&
+    !event.altKey &&
+    event.key.toLowerCase() === "k"
+  ) {
     find()
     return true
   }
@@ -91,7 +96,9 @@ function walk(parts, by) {
   const there = parts.filter((part) => part && part.offsetParent !== null)
   const at = there.findIndex((part) => part.contains(document.activeElement))
   const next = there[(at + by + there.length) % there.length]
-  const focus = next?.matches("textarea, [tabindex]") ? next : next?.querySelector("[aria-current], textarea, [tabindex], a, button")
+  const focus = next?.matches("textarea, [tabindex]")
+    ? next
+    : next?.querySelector("[aria-current], textarea, [tabindex], a, button")
   focus?.focus()
   return Boolean(focus)
 }

@@ -8,7 +8,11 @@ export function notice(text, buttons = []) {
   line.querySelector(".said").append(...paragraphs(text))
   const row = line.querySelector(".row")
   const made = buttons.map(([words, does], index) => {
-    const button = element("button", index && index === buttons.length - 1 ? "text-button" : "small-button", words)
+    const button = element(
+      "button",
+      index && index === buttons.length - 1 ? "text-button" : "small-button",
+      words,
+    )
     button.type = "button"
     button.addEventListener("click", () => {
       line.remove()
@@ -30,7 +34,8 @@ export function putAway(event) {
 function paragraphs(text) {
   return text.split(/\n{2,}/).map((block) => {
     const paragraph = element("p")
-    for (const [index, line] of block.split("\n").entries()) paragraph.append(index ? "\n" : "", ...pieces(line))
+    for (const [index, line] of block.split("\n").entries())
+      paragraph.append(index ? "\n" : "", ...pieces(line))
     return paragraph
   })
 }

@@ -43,7 +43,13 @@ export class Outbox extends EventTarget {
 
   add(fields) {
     const at = new Date()
-    const item = { nonce: nonce(), at: at.toISOString(), order: at.getTime() + this.#items.length / 1000, state: "waiting", ...fields }
+    const item = {
+      nonce: nonce(),
+      at: at.toISOString(),
+      order: at.getTime() + this.#items.length / 1000,
+      state: "waiting",
+      ...fields,
+    }
     this.#items.push(item)
     this.#store(item)
     this.#next()
@@ -107,7 +113,9 @@ export class Outbox extends EventTarget {
   }
 
   #later(item, error) {
-    const wait = error.retry_after ? error.retry_after * 1000 : Math.min(AGAIN_LONGEST, AGAIN_FIRST * 2 ** this.#tries)
+    const wait = error.retry_after
+      ? error.retry_after * 1000
+      : Math.min(AGAIN_LONGEST, AGAIN_FIRST * 2 ** this.#tries)
     this.#tries += 1
     clearTimeout(this.#again)
     this.#again = setTimeout(() => {

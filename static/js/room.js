@@ -40,13 +40,20 @@ Object.assign(list.room, { you, slug, roleOf: (id) => people.list.roleOf(id) })
 const title = new Title()
 const draft = new Draft(you.id, slug)
 // What was said while the page was made may be drawn already, though its head is older.
-const socket = new RoomSocket({ slug, epoch, last: Math.max(Number(head), page.dataset.newer === "1" ? 0 : list.last) })
+const socket = new RoomSocket({
+  slug,
+  epoch,
+  last: Math.max(Number(head), page.dataset.newer === "1" ? 0 : list.last),
+})
 const outbox = new Outbox(you.id, slug, (frame) => socket.send(frame))
 const typing = new Typing(page.querySelector(".typing .in-measure"), you)
 const banner = new Banner(page.querySelector(".head"), () => socket.now())
 const finder = new Finder()
 const room = { page, slug, you, list, composer, index, people, title, draft, socket, outbox, typing, banner }
-room.view = windowOf(room, new History(slug, { older: page.dataset.older === "1", newer: page.dataset.newer === "1" }))
+room.view = windowOf(
+  room,
+  new History(slug, { older: page.dataset.older === "1", newer: page.dataset.newer === "1" }),
+)
 room.reading = new Reading(
   list,
   read === "" ? Number(head) : Number(read),

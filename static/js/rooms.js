@@ -27,7 +27,9 @@ search.addEventListener("input", () => {
     found += entry.hidden ? 0 : 1
   }
   nothing.hidden = found > 0 || !list.children.length
-  nothing.querySelector("span").textContent = nothing.hidden ? "" : `Nothing found for “${search.value.trim()}”. Try fewer letters.`
+  nothing.querySelector("span").textContent = nothing.hidden
+    ? ""
+    : `Nothing found for “${search.value.trim()}”. Try fewer letters.`
 })
 order.addEventListener("change", () => list.append(...[...list.children].sort(ORDERS[order.value])))
 

@@ -100,7 +100,9 @@ export class RoomSocket extends EventTarget {
       case "pong":
         return undefined
       default:
-        return frame.seq && frame.type !== "ack" && frame.type !== "read" ? this.#numbered(frame) : this.#tell("frame", frame)
+        return frame.seq && frame.type !== "ack" && frame.type !== "read"
+          ? this.#numbered(frame)
+          : this.#tell("frame", frame)
     }
   }
 
@@ -156,7 +158,10 @@ export class RoomSocket extends EventTarget {
   /** A refusal looks like a broken line to a browser, so the reason is asked for. */
   async #ask() {
     try {
-      const answer = await fetch(`/api/rooms/${this.#slug}/me`, { headers: { accept: "application/json" }, cache: "no-store" })
+      const answer = await fetch(`/api/rooms/${this.#slug}/me`, {
+        headers: { accept: "application/json" },
+        cache: "no-store",
+      })
       if ([401, 403, 404].includes(answer.status)) {
         const body = await answer.json().catch(() => ({}))
         this.#state = "over"

@@ -21,7 +21,10 @@ export function speaking(room, toolbar) {
   composer.addEventListener("composer:say", ({ detail }) => say(detail))
   composer.addEventListener("composer:edit", ({ detail }) => outbox.add({ kind: "edit", ...detail }))
   composer.addEventListener("composer:editlast", () => {
-    const last = list.messages().filter((line) => line.dataset.text !== undefined && line.dataset.seq && line.matches(":not(.action)")).at(-1)
+    const last = list
+      .messages()
+      .filter((line) => line.dataset.text !== undefined && line.dataset.seq && line.matches(":not(.action)"))
+      .at(-1)
     if (last) composer.edit(Number(last.dataset.seq), last.dataset.text)
   })
 
@@ -30,7 +33,13 @@ export function speaking(room, toolbar) {
   list.addEventListener("message:remove", ({ detail }) => outbox.add({ kind: "remove", target: detail.seq }))
   list.addEventListener("message:link", async ({ detail }) => {
     const done = await toolbar.link(slug, list.line(detail.seq))
-    list.notice(notice(done ? "The link to the message is copied." : "The link could not be copied. It is the time beside the message."))
+    list.notice(
+      notice(
+        done
+          ? "The link to the message is copied."
+          : "The link could not be copied. It is the time beside the message.",
+      ),
+    )
   })
   list.addEventListener("message:again", ({ detail }) => resend(detail.nonce))
   list.addEventListener("message:discard", ({ detail }) => discard(detail.nonce))
@@ -42,7 +51,9 @@ export function speaking(room, toolbar) {
     composer.giveBack(item.text)
     composer.focus()
   })
-  list.addEventListener("log:undo", ({ detail: { whose } }) => outbox.add({ kind: "say", text: whose ? `/undo @${whose}` : "/undo", byButton: true }))
+  list.addEventListener("log:undo", ({ detail: { whose } }) =>
+    outbox.add({ kind: "say", text: whose ? `/undo @${whose}` : "/undo", byButton: true }),
+  )
   list.addEventListener("click", (event) => {
     const fill = event.target.closest("[data-fill]")
     if (!fill) return
@@ -60,7 +71,9 @@ export function speaking(room, toolbar) {
     room.banner.waits(outbox.waiting.filter((item) => item.kind === "say").length)
   })
   outbox.addEventListener("sent", ({ detail: { item, ack } }) => sent(item, ack))
-  outbox.addEventListener("held", ({ detail: { item, error } }) => list.status({ ...item, state: "waiting" }, error.message))
+  outbox.addEventListener("held", ({ detail: { item, error } }) =>
+    list.status({ ...item, state: "waiting" }, error.message),
+  )
   outbox.addEventListener("refused", ({ detail: { item, error } }) => refused(item, error))
 
   for (const item of outbox.items) if (item.kind === "say") list.pend(item, true)
@@ -145,7 +158,9 @@ function commandSource(slug) {
   let known = []
   const key = `aiochat:commands:${slug}`
   const ask = async () => {
-    const answer = await fetch(`/api/commands?room=${encodeURIComponent(slug)}`, { headers: { accept: "application/json" } }).catch(() => null)
+    const answer = await fetch(`/api/commands?room=${encodeURIComponent(slug)}`, {
+      headers: { accept: "application/json" },
+    }).catch(() => null)
     if (!answer?.ok) return
     known = (await answer.json()).commands
     keep.set(key, JSON.stringify(known))

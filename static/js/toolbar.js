@@ -15,14 +15,26 @@ export class Toolbar {
   constructor(list, may) {
     this.#list = list
     this.#may = may
-    list.addEventListener("pointerover", (event) => event.pointerType === "mouse" && this.#carry(event.target))
-    list.addEventListener("pointerleave", () => this.#held && !this.#held.contains(document.activeElement) && this.#put())
+    list.addEventListener(
+      "pointerover",
+      (event) => event.pointerType === "mouse" && this.#carry(event.target),
+    )
+    list.addEventListener(
+      "pointerleave",
+      () => this.#held && !this.#held.contains(document.activeElement) && this.#put(),
+    )
     list.addEventListener("focusin", (event) => this.#carry(event.target))
-    list.addEventListener("focusout", () => setTimeout(() => this.#held && !this.#held.matches(":hover, :focus-within, .shows") && this.#put(), 0))
+    list.addEventListener("focusout", () =>
+      setTimeout(() => this.#held && !this.#held.matches(":hover, :focus-within, .shows") && this.#put(), 0),
+    )
     list.addEventListener("pointerdown", this.#down)
-    for (const end of ["pointerup", "pointercancel", "pointermove", "scroll"]) list.addEventListener(end, () => clearTimeout(this.#press), { passive: true })
+    for (const end of ["pointerup", "pointercancel", "pointermove", "scroll"])
+      list.addEventListener(end, () => clearTimeout(this.#press), { passive: true })
     list.addEventListener("click", this.#click)
-    document.addEventListener("pointerdown", (event) => this.#held?.matches(".shows") && !this.#held.contains(event.target) && this.#put())
+    document.addEventListener(
+      "pointerdown",
+      (event) => this.#held?.matches(".shows") && !this.#held.contains(event.target) && this.#put(),
+    )
   }
 
   /** Into the bar of a message by the keyboard. */
@@ -41,7 +53,12 @@ export class Toolbar {
   act(act, article) {
     if (!this.#may(act, article)) return false
     const { seq, name, text } = article.dataset
-    this.#list.dispatchEvent(new CustomEvent(`message:${act}`, { bubbles: true, detail: { seq: Number(seq), name, text, gist: gist(article) } }))
+    this.#list.dispatchEvent(
+      new CustomEvent(`message:${act}`, {
+        bubbles: true,
+        detail: { seq: Number(seq), name, text, gist: gist(article) },
+      }),
+    )
     return true
   }
 
@@ -54,7 +71,8 @@ export class Toolbar {
     if (!article || article === this.#held) return
     this.#put()
     const bar = clone("toolbar-template")
-    for (const button of bar.querySelectorAll("button")) if (!this.#may(button.dataset.act, article)) button.remove()
+    for (const button of bar.querySelectorAll("button"))
+      if (!this.#may(button.dataset.act, article)) button.remove()
     const buttons = [...bar.querySelectorAll("button")]
     if (!buttons.length) return
     buttons.forEach((button, index) => (button.tabIndex = index ? -1 : 0))

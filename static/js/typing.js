@@ -35,7 +35,10 @@ export class Typing {
     const ticks = element("span", "ticks")
     ticks.setAttribute("aria-hidden", "true")
     ticks.append(element("i"), element("i"), element("i"))
-    const words = names.length > 2 ? "several people are typing" : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing`
+    const words =
+      names.length > 2
+        ? "several people are typing"
+        : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} typing`
     return this.#line.replaceChildren(ticks, words)
   }
 }

@@ -17,7 +17,9 @@ export function windowOf(room, history) {
 
     /** Where a visit begins: at the linked message, at the first unread one, at the end. */
     open() {
-      const linked = location.hash && list.querySelector(CSS.supports("selector(#x)") ? `#${CSS.escape(location.hash.slice(1))}` : null)
+      const linked =
+        location.hash &&
+        list.querySelector(CSS.supports("selector(#x)") ? `#${CSS.escape(location.hash.slice(1))}` : null)
       const fresh = list.querySelector(".fresh")
       if (linked) {
         list.scroll.show(linked)
@@ -55,7 +57,12 @@ export function windowOf(room, history) {
     below({ unseen, meant }) {
       const words = unseen ? `${unseen} new${meant ? `, ${meant} for you` : ""}` : "To latest"
       toLatest.querySelector(".what").textContent = words
-      toLatest.setAttribute("aria-label", unseen ? `To latest: ${plural(unseen, "new message", "new messages")}${meant ? `, ${meant} for you` : ""}` : "To latest")
+      toLatest.setAttribute(
+        "aria-label",
+        unseen
+          ? `To latest: ${plural(unseen, "new message", "new messages")}${meant ? `, ${meant} for you` : ""}`
+          : "To latest",
+      )
       room.title.here(unseen)
       button()
     },

@@ -35,14 +35,20 @@ export class CommandMenu extends HTMLElement {
     this.replaceChildren()
     this.#options = []
     this.#chosen = -1
-    for (const name of ["aria-haspopup", "aria-autocomplete", "aria-controls", "aria-activedescendant"]) this.#field.removeAttribute(name)
+    for (const name of ["aria-haspopup", "aria-autocomplete", "aria-controls", "aria-activedescendant"])
+      this.#field.removeAttribute(name)
   }
 
   look = () => {
     const text = this.#field.value
     if (!text.startsWith("/")) this.#shut = false
     const where = this.#shut ? null : stage(text, this.#field.selectionStart, this.source.commands())
-    const same = where && this.#where && where.at === this.#where.at && where.command === this.#where.command && where.index === this.#where.index
+    const same =
+      where &&
+      this.#where &&
+      where.at === this.#where.at &&
+      where.command === this.#where.command &&
+      where.index === this.#where.index
     if (!same) this.#moved = false
     this.#where = where
     if (!where) return this.open ? this.close() : undefined
@@ -53,38 +59,79 @@ export class CommandMenu extends HTMLElement {
     const all = this.source.commands()
     const found = fitting(all, where.query)
     if (!found.length) return this.open ? this.close() : undefined
-    this.#options = found.map((command) => ({ insert: `/${command.name}${command.arguments.length ? " " : ""}`, from: 0, whole: true, command }))
+    this.#options = found.map((command) => ({
+      insert: `/${command.name}${command.arguments.length ? " " : ""}`,
+      from: 0,
+      whole: true,
+      command,
+    }))
     const list = listbox("Commands")
     const groups = ["Moderation", "Room", "Everyone"]
-    const others = [...new Set(found.map((command) => command.group))].filter((group) => !groups.includes(group))
+    const others = [...new Set(found.map((command) => command.group))].filter(
+      (group) => !groups.includes(group),
+    )
     for (const group of [...groups, ...others]) {
       const rows = this.#options.filter((option) => option.command.group === group)
-      if (rows.length) list.append(grouped(group, rows.map((option) => commandRow(option))))
+      if (rows.length)
+        list.append(
+          grouped(
+            group,
+            rows.map((option) => commandRow(option)),
+          ),
+        )
     }
     // The order on the page is the order of the arrows.
-    this.#options.sort((one, other) => (one.row.compareDocumentPosition(other.row) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1))
+    this.#options.sort((one, other) =>
+      one.row.compareDocumentPosition(other.row) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1,
+    )
     const exact = this.#options.findIndex((option) => option.command.name === where.query)
-    const count = found.length === all.length ? plural(all.length, "command", "commands") : `${found.length} of ${plural(all.length, "command", "commands")}`
+    const count =
+      found.length === all.length
+        ? plural(all.length, "command", "commands")
+        : `${found.length} of ${plural(all.length, "command", "commands")}`
     this.#show([list], count, Math.max(exact, 0))
   }
 
   #arguments(where) {
     const { source } = this
-    const offered = candidates(where, { commands: source.commands(), people: source.people(), spoke: source.spoke, you: source.you }).slice(0, 50)
+    const offered = candidates(where, {
+      commands: source.commands(),
+      people: source.people(),
+      spoke: source.spoke,
+      you: source.you,
+    }).slice(0, 50)
     this.#options = offered.map((one) => ({ ...one, insert: `${one.insert} `, from: where.from }))
     const header = element("header")
     header.append(usage(where), element("p", "", where.command.help))
     if (!this.#options.length) return this.#show([header], "", -1)
     const people = where.argument.kind === "member"
     const list = listbox(people ? `People to ${where.command.name}` : where.argument.name)
-    list.append(...this.#options.map((option, index) => (people ? personRow(option, index, source.you) : plainRow(option, index))))
+    list.append(
+      ...this.#options.map((option, index) =>
+        people ? personRow(option, index, source.you) : plainRow(option, index),
+      ),
+    )
     const able = this.#options.filter((option) => !option.barred).length
-    return this.#show([header, list], people ? plural(able, "person", "people") : "", this.#options.findIndex((option) => !option.barred))
+    return this.#show(
+      [header, list],
+      people ? plural(able, "person", "people") : "",
+      this.#options.findIndex((option) => !option.barred),
+    )
   }
 
   #show(pieces, count, chosen) {
     const footer = element("footer")
-    const keys = this.#options.length ? [["↑", "↓", "choose"], ["Tab", "fill in"], ["Enter", "send"], ["Esc", "close"]] : [["Enter", "send"], ["Esc", "close"]]
+    const keys = this.#options.length
+      ? [
+          ["↑", "↓", "choose"],
+          ["Tab", "fill in"],
+          ["Enter", "send"],
+          ["Esc", "close"],
+        ]
+      : [
+          ["Enter", "send"],
+          ["Esc", "close"],
+        ]
     footer.append(...keys.map(keyHint))
     const status = element("span", "", count)
     status.setAttribute("role", "status")
@@ -96,7 +143,9 @@ export class CommandMenu extends HTMLElement {
       this.#field.setAttribute("aria-haspopup", "listbox")
       this.#field.setAttribute("aria-autocomplete", "list")
       this.#field.setAttribute("aria-controls", "commands")
-    } else for (const name of ["aria-haspopup", "aria-autocomplete", "aria-controls"]) this.#field.removeAttribute(name)
+    } else
+      for (const name of ["aria-haspopup", "aria-autocomplete", "aria-controls"])
+        this.#field.removeAttribute(name)
     this.#choose(chosen)
   }
 
@@ -159,7 +208,14 @@ export class CommandMenu extends HTMLElement {
 
   #blur = () => {
     // A touch on a row takes the focus for a moment; the row itself is handled by its click.
-    setTimeout(() => document.activeElement !== this.#field && !this.contains(document.activeElement) && this.open && this.close(), 150)
+    setTimeout(
+      () =>
+        document.activeElement !== this.#field &&
+        !this.contains(document.activeElement) &&
+        this.open &&
+        this.close(),
+      150,
+    )
   }
 }
 

@@ -25,7 +25,13 @@ export class MemberList extends HTMLElement {
     this.#count = Number(this.dataset.count)
     for (const { dataset } of this.querySelectorAll("li")) {
       const { id, name, role } = dataset
-      this.#people.set(Number(id), { id: Number(id), name, role, guest: "guest" in dataset, here: "here" in dataset })
+      this.#people.set(Number(id), {
+        id: Number(id),
+        name,
+        role,
+        guest: "guest" in dataset,
+        here: "here" in dataset,
+      })
     }
     this.#draw()
   }
@@ -85,12 +91,24 @@ export class MemberList extends HTMLElement {
   }
 
   #know(person, facts) {
-    const known = this.#people.get(person.id) ?? { id: person.id, role: person.guest ? "guest" : "member", guest: Boolean(person.guest), here: false }
-    this.#people.set(person.id, { ...known, name: person.name, ...(person.role ? { role: person.role } : {}), ...facts })
+    const known = this.#people.get(person.id) ?? {
+      id: person.id,
+      role: person.guest ? "guest" : "member",
+      guest: Boolean(person.guest),
+      here: false,
+    }
+    this.#people.set(person.id, {
+      ...known,
+      name: person.name,
+      ...(person.role ? { role: person.role } : {}),
+      ...facts,
+    })
   }
 
   #draw() {
-    const focused = this.contains(document.activeElement) ? document.activeElement.closest("li")?.dataset.id : null
+    const focused = this.contains(document.activeElement)
+      ? document.activeElement.closest("li")?.dataset.id
+      : null
     const here = this.people.filter((person) => person.here).sort(byName)
     const groups = GROUPS.map(([role, many, one]) => {
       const group = here.filter((person) => person.role === role)

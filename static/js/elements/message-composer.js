@@ -147,7 +147,10 @@ export class MessageComposer extends HTMLElement {
     const bound = this.querySelector(".bound")
     if (over) {
       const limit = Number(this.dataset.limit)
-      this.#say(`${counted(limit + over)} of at most ${counted(limit)} characters. Nothing is sent until it fits.`, false)
+      this.#say(
+        `${counted(limit + over)} of at most ${counted(limit)} characters. Nothing is sent until it fits.`,
+        false,
+      )
     } else this.#say("")
     bound.classList.toggle("over", over > 0)
   }

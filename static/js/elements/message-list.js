@@ -6,6 +6,7 @@ import * as events from "../events.js"
 import { bury, build, head, speak } from "../message.js"
 import { Scroll } from "../scroll.js"
 import { clock, localise } from "../time.js"
+import { offer, whose, withdraw } from "../undo.js"
 
 export class MessageList extends HTMLElement {
   /** Given by the page before anything is drawn: you, slug and roleOf. */
@@ -62,14 +63,18 @@ export class MessageList extends HTMLElement {
       case "message":
         return this.#append(entry)
       case "edited":
-        return this.#change(entry.target, (article) => (entry.gone ? bury(article) : speak(article, { ...entry, edited: true }, this.room)))
+        return this.#change(entry.target, (article) =>
+          entry.gone ? bury(article) : speak(article, { ...entry, edited: true }, this.room),
+        )
       case "removed":
         return this.#change(entry.target, (article) => bury(article, entry.by.name))
       case "purged":
-        for (const target of entry.targets ?? []) this.#change(target, (article) => bury(article, entry.by.name))
+        for (const target of entry.targets ?? [])
+          this.#change(target, (article) => bury(article, entry.by.name))
         return this.#append(entry)
       case "undone":
-        if (entry.message && entry.parts) this.#change(entry.message, (article) => speak(article, entry, this.room))
+        if (entry.message && entry.parts)
+          this.#change(entry.message, (article) => speak(article, entry, this.room))
         return this.#append(entry, () => this.#takeBack())
       case "cleared":
         return this.#clear(entry)
@@ -133,7 +138,9 @@ export class MessageList extends HTMLElement {
     article.classList.add(failed ? "failed" : item.state === "sending" ? "pending" : "queued")
     const line = clone(failed ? "failed-template" : "sending-template")
     if (failed) line.querySelector(".what").textContent = sentence ? `Not sent. ${sentence}` : "Not sent."
-    else line.querySelector(".what").textContent = item.state === "sending" ? "Sending" : sentence || "Waiting to send"
+    else
+      line.querySelector(".what").textContent =
+        item.state === "sending" ? "Sending" : sentence || "Waiting to send"
     article.querySelector(".words").append(line)
     if (this.#scroll.atEnd) this.#scroll.soonToEnd()
   }
@@ -233,7 +240,7 @@ export class MessageList extends HTMLElement {
       arrange(this.#spine)
     })
     this.#scroll.toEnd()
-    this.dispatchEvent(new CustomEvent("log:cleared", { bubbles: true, detail: entry }))
+    this.#tell("log:cleared", entry)
     return line
   }
 
@@ -244,20 +251,19 @@ export class MessageList extends HTMLElement {
 
   /** The first message of somebody else after a number. */
   #after(seq) {
-    return this.messages().find((line) => Number(line.dataset.seq) > seq && Number(line.dataset.by) !== this.room.you.id)
+    return this.messages().find(
+      (line) => Number(line.dataset.seq) > seq && Number(line.dataset.by) !== this.room.you.id,
+    )
   }
 
-  /** Undo stands only for who may, and only as long as it works. */
+  /** What depends on the clock and on who looks. */
   #retime(root = this) {
-    const lines = root.matches?.(".cleared") ? [root] : root.querySelectorAll(".cleared[data-until]")
-    for (const line of lines) {
-      const rest = new Date(line.dataset.until) - Date.now()
-      const may = this.#isMine(line) || ["owner", "admin"].includes(this.room.you.role)
-      if (rest > 0 && may) setTimeout(() => withdraw(line), Math.min(rest, 2 ** 31 - 1))
-      else withdraw(line)
-    }
+    const cleared = root.matches?.(".cleared") ? [root] : root.querySelectorAll(".cleared[data-until]")
+    for (const line of cleared) offer(line, this.room.you)
     for (const message of root.querySelectorAll?.(".message time") ?? []) {
-      message.closest(".message").setAttribute("aria-label", `${message.closest(".message").dataset.name}, ${clock(message.dateTime)}`)
+      message
+        .closest(".message")
+        .setAttribute("aria-label", `${message.closest(".message").dataset.name}, ${clock(message.dateTime)}`)
     }
   }
 
@@ -269,13 +275,8 @@ export class MessageList extends HTMLElement {
     }
   }
 
-  #undo(line) {
-    const whose = this.#isMine(line) ? "" : line.dataset.byName
-    this.dispatchEvent(new CustomEvent("log:undo", { bubbles: true, detail: { whose } }))
-  }
-
-  #isMine(line) {
-    return Number(line.dataset.by) === this.room.you.id
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }))
   }
 
   #away = () => {
@@ -284,11 +285,11 @@ export class MessageList extends HTMLElement {
 
   #click = (event) => {
     const undo = event.target.closest("[data-undo]")
-    if (undo) this.#undo(undo.closest(".event"))
+    if (undo) this.#tell("log:undo", { whose: whose(undo.closest(".event"), this.room.you) })
     const act = event.target.closest(".status [data-act]")
     if (act) {
       const { nonce } = act.closest("[data-nonce]").dataset
-      this.dispatchEvent(new CustomEvent(`message:${act.dataset.act}`, { bubbles: true, detail: { nonce } }))
+      this.#tell(`message:${act.dataset.act}`, { nonce })
     }
     const quote = event.target.closest(".quote")
     const target = quote && this.line(quote.dataset.target)
@@ -299,11 +300,6 @@ export class MessageList extends HTMLElement {
       target.focus()
     }
   }
-}
-
-function withdraw(line) {
-  line.querySelector("[data-undo]")?.remove()
-  line.querySelector('[data-slot="undo_until"]')?.remove()
 }
 
 customElements.define("message-list", MessageList)

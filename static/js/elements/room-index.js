@@ -14,7 +14,10 @@ export class RoomIndex extends HTMLElement {
 
   /** How often others mean you elsewhere. */
   get mentions() {
-    return [...this.querySelectorAll(".at-you:not([hidden]) .n")].reduce((sum, one) => sum + Number(one.textContent.replace(/\D/g, "")), 0)
+    return [...this.querySelectorAll(".at-you:not([hidden]) .n")].reduce(
+      (sum, one) => sum + Number(one.textContent.replace(/\D/g, "")),
+      0,
+    )
   }
 
   links() {
