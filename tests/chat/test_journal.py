@@ -290,6 +290,7 @@ async def test_a_nonce_with_other_words_is_refused(process: Process, ann: Person
     answers = await process.says(words(lobby, ann, "one", "n"), words(lobby, ann, "two", "n"))
     assert isinstance(answers[0], Answer)
     assert isinstance(answers[1], NonceConflict)
+    assert isinstance((await process.says(words(lobby, ann, "three", "n")))[0], NonceConflict)
     assert process.told.texts == ["one"]
 
 
@@ -334,6 +335,14 @@ async def test_a_bad_entry_fails_alone(
     assert isinstance(answers.pop(1), Unreadable)
     assert [answer.seq for answer in answers if isinstance(answer, Answer)] == [1, 2, 3]
     assert process.told.texts == await backstage.texts(lobby) == ["before", "after", "last"]
+
+
+@pytest.mark.parametrize("kind", ["nul", "surrogate", "parts", "huge"])
+async def test_a_bad_entry_alone_fails_too(
+    process: Process, backstage: Backstage, ann: Person, lobby: int, kind: str
+) -> None:
+    assert isinstance((await process.says(unkept(kind, lobby, ann)))[0], Unreadable)
+    assert (await process.journal.append(words(lobby, ann, "after"))).seq == 1
 
 
 async def test_order_is_kept_in_a_locked_room_though_a_bad_entry_breaks_the_batch(
@@ -637,6 +646,9 @@ async def test_rights_are_decided_where_the_words_are_kept(
     assert type(answer) is (refusal or Answer)
     assert isinstance(others, Answer)
     assert others.seq == (1 if refusal else 2)
+    # A lone message takes another road to the same answer.
+    (alone,) = await process.says(words(lobby, ann, "may I now?"))
+    assert type(alone) is (refusal or Answer)
 
 
 @pytest.mark.parametrize(
@@ -663,6 +675,8 @@ async def test_a_room_may_be_closed_to_words(
     answers = await process.says(*(words(lobby, person, "hello") for person in (ann, max_, ben)))
     of_the_voiced = Answer if switch == "moderated" else refusal
     assert [type(answer) for answer in answers] == [refusal, of_moderators, of_the_voiced]
+    alone = [(await process.says(words(lobby, person, "alone")))[0] for person in (ann, max_, ben)]
+    assert [type(answer) for answer in alone] == [refusal, of_moderators, of_the_voiced]
 
 
 async def test_who_rests_does_not_speak_nor_where_there_is_no_room(
@@ -673,6 +687,12 @@ async def test_who_rests_does_not_speak_nor_where_there_is_no_room(
         words(lobby, ann, "hello"), words(999, ben, "hello"), unkept("no author", lobby, ben)
     )
     assert [type(answer) for answer in answers] == [Suspended, NoSuchRoom, NotAMember]
+    for post, refusal in (
+        (words(lobby, ann, "hello"), Suspended),
+        (words(999, ben, "hello"), NoSuchRoom),
+        (unkept("no author", lobby, ben), NotAMember),
+    ):
+        assert isinstance((await process.says(post))[0], refusal)
     assert await backstage.log(lobby) == []
 
 
@@ -725,8 +745,11 @@ async def test_a_nonce_used_for_words_or_for_another_act_is_refused(
         with pytest.raises(NonceConflict):
             async with process.journal.transaction(lobby, ann.id, request):
                 raise AssertionError
-    with pytest.raises(NonceConflict):
-        await process.journal.append(words(lobby, ann, "hello", "act"))
+    for posts in (
+        [words(lobby, ann, "hello", "act")],
+        [words(lobby, ann, "hello", "words"), words(lobby, ann, "hello", "act")],
+    ):
+        assert isinstance((await process.says(*posts))[-1], NonceConflict)
 
 
 async def test_a_refused_act_leaves_no_receipt(process: Process, ann: Person, lobby: int) -> None:

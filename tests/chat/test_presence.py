@@ -1,0 +1,62 @@
+"""Marks in Redis: who is here, over all processes."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+
+from chat.presence import Presence
+from tests.chat.backstage import until_kept
+
+LOBBY, GARDEN, ANN, BEN = 1, 2, 7, 8
+
+
+async def test_connections_are_counted_over_all_processes(redis: Redis) -> None:
+    here, there = Presence(redis, "here"), Presence(redis, "there")
+    await here.track([(LOBBY, ANN, "1"), (LOBBY, ANN, "2"), (GARDEN, ANN, "3")])
+    await there.track([(LOBBY, ANN, "1"), (LOBBY, BEN, "2")])
+    asked = [(LOBBY, ANN), (LOBBY, BEN), (GARDEN, ANN), (GARDEN, BEN)]
+    assert await there.count(asked) == [3, 1, 1, 0]
+    assert await here.nodes(LOBBY, ANN) == {"here": 2, "there": 1}
+    await here.untrack([(LOBBY, ANN, "1"), (LOBBY, ANN, "2")])
+    assert await here.count(asked) == [1, 1, 1, 0]
+    assert await here.nodes(LOBBY, ANN) == {"there": 1}
+    assert await here.count([]) == []
+    await here.track([])
+
+
+async def test_a_mark_that_is_not_renewed_expires(redis: Redis) -> None:
+    living, dead = Presence(redis, "living"), Presence(redis, "dead", expires=0.1)
+    await dead.track([(LOBBY, ANN, "1")])
+    await living.track([(LOBBY, ANN, "1")])
+
+    async def only_one() -> bool:
+        return await living.nodes(LOBBY, ANN) == {"living": 1}
+
+    await until_kept(only_one)
+    assert await living.count([(LOBBY, ANN)]) == [1]
+
+
+async def test_keys_carry_the_room_and_do_not_stay(redis: Redis) -> None:
+    await Presence(redis, "here").track([(LOBBY, ANN, "1")])
+    (key,) = await redis.keys()
+    assert key.startswith(b"aiochat:{room:1}:")
+    assert 0 < await redis.pttl(key) <= 90_000
+
+
+async def test_redis_says_once_that_it_has_forgotten(redis: Redis) -> None:
+    here, there = Presence(redis, "here"), Presence(redis, "there")
+    assert [await here.is_known(), await there.is_known(), await here.is_known()] == [False, True, True]
+    await redis.flushall()
+    assert [await there.is_known(), await here.is_known()] == [False, True]
+
+
+async def test_one_leads_while_it_asks_again(redis: Redis) -> None:
+    here, there = Presence(redis, "here"), Presence(redis, "there")
+    assert await here.leads(0.2)
+    assert not await there.leads(0.2)
+    assert await here.leads(0.2)
+
+    async def follows() -> bool:
+        return await there.leads(0.2)
+
+    await until_kept(follows, "nobody follows one who is gone")
