@@ -34,6 +34,7 @@ class Book:
     closes: Counter[str] = field(default_factory=Counter)
     resumes: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     acked: int = 0
     repeated: int = 0
     longest_ack: float = 0.0

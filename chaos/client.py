@@ -342,6 +342,7 @@ class Client:
     def _refused(self, error: Frame) -> None:
         book, nonce = self._book, error.get("nonce")
         book.errors[error["code"]] += 1
+        book.refused[self.name] += 1
         if nonce is None or nonce not in self.outbox:
             return
         if error["temporary"]:

@@ -35,7 +35,7 @@ class Room:
 
 
 async def gather(
-    site: Site, book: Book, rng: random.Random, *, rooms: int, persons: int, shortest: float
+    site: Site, book: Book, rng: random.Random, *, rooms: int, persons: int, shortest: float, prefix: str = ""
 ) -> list[Room]:
     """Make accounts and rooms. The last person of each room has a second tab, the second comes with a cookie."""
     made = []
@@ -43,9 +43,9 @@ async def gather(
         manager.bind([User])
         await manager.execute("UPDATE site SET set_up_at = now(), registration = 'open'")
         for number in range(rooms):
-            slug = f"room{number}"
+            slug = f"{prefix}room{number}"
             people = [
-                await _person(site, manager, f"p{number}x{place}", with_cookie=place == 1)
+                await _person(site, manager, f"{prefix}p{number}x{place}", with_cookie=place == 1)
                 for place in range(persons)
             ]
             await _make_room(site, people[0], slug)

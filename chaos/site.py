@@ -19,7 +19,7 @@ from chaos.bus import BusLine
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "chaos-only-" + "0123456789abcdef" * 2
-READY_WITHIN = 40.0
+READY_WITHIN = 90.0
 STOP_WITHIN = 25.0
 FAKETIME = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
