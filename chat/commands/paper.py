@@ -22,7 +22,7 @@ A site admin may do in every room what its owner may. Everybody may look at the 
 - **Nothing is posted by mistake.** An unknown command is refused, with the nearest names, and what you typed stays
   where it was. `//kill` says "/kill". `/ 4` and `/2` are words, for no letter follows.
 - **The name** is taken whole, in any case. A beginning that fits only one command is enough for harmless ones:
-  `/he` is `/help`. It is never enough for an act on others.
+  `/wh` is `/who`. It is never enough for an act on others.
 - **People** are named with or without `@`, in any case.
 - **`[…]`** may be left out. The last argument takes the rest of the line as it is; in `/me` the lines below, too.
 - **Who may** is asked twice: for the menu, and again when the act is done. You act only on people of lower rank.
