@@ -13,7 +13,8 @@ from aiohttp.abc import AbstractAccessLogger
 
 LINE = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 # These tell in detail, at INFO, what only their own developers need.
-QUIET = ("asyncio", "peewee_migrate", "peewee_async", "psycopg.pool", "aiochat.migrate")
+QUIET = ("asyncio", "peewee_migrate", "peewee_async", "psycopg.pool")
+SILENT = ("aiochat.migrate.details",)
 SECRETS = ("setup", "join", "hooks")
 
 
@@ -55,3 +56,5 @@ def configure(level: str, form: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)

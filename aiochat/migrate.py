@@ -9,7 +9,8 @@ from peewee_migrate import Router
 from aiochat.settings import MIGRATIONS
 from helpers.database import sync_database
 
-log = logging.getLogger(__name__)
+# Tracebacks included: a failure is raised as well, and told in one sentence.
+details = logging.getLogger("aiochat.migrate.details")
 
 LOCK = 0x61696F63686174
 """The number of the advisory lock: "aiochat" in ASCII."""
@@ -25,7 +26,7 @@ def migrate(database_url: str) -> list[str]:
     with database.connection_context():
         database.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
-            router = Router(database, migrate_dir=MIGRATIONS, logger=log)
+            router = Router(database, migrate_dir=MIGRATIONS, logger=details)
             return list(router.run())
         finally:
             database.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))

@@ -27,6 +27,8 @@ from tests import programs
 
 SECRET_KEY = "only-for-tests-" + "0123456789abcdef" * 2
 PROVISIONED = "AIOCHAT_TEST_PROVISION"
+# "postgresql+aiopg" runs the same tests through the other driver.
+SCHEME = os.environ.get("AIOCHAT_TEST_SCHEME", "postgresql")
 # A crash of the machine would lose a test's data, and nobody would mind.
 UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -80,8 +82,9 @@ def clean(servers: Servers, _wipe: psycopg.Connection[tuple[str]]) -> None:
 @pytest.fixture
 def settings(servers: Servers, clean: None, tmp_path: Path) -> Settings:
     """The settings of a site on the servers of this run, with clean tables."""
+    assert servers.database_url is not None
     return Settings(
-        database_url=servers.database_url,
+        database_url=servers.database_url.replace("postgresql", SCHEME, 1),
         redis_url=servers.redis_url,
         data_dir=tmp_path,
         secret_key=SECRET_KEY,

@@ -96,6 +96,7 @@ def test_a_pid_that_now_belongs_to_somebody_else_is_not_believed(open_folder: Pa
 def test_a_server_left_behind_is_ended_before_another_begins(open_folder: Path) -> None:
     left = subprocess.Popen(["sleep", "600"], process_group=0)
     try:
+        until(lambda: "sleep 600" in children.command_line(left.pid))
         pid_file = open_folder / "left.pid"
         pid_file.write_text(f"{left.pid}\n")
         children.retire(pid_file, "sleep 601", signal.SIGTERM)

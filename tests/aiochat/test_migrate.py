@@ -51,3 +51,14 @@ def test_who_comes_second_waits_for_the_first(empty: str) -> None:
 def test_both_drivers_make_and_find_the_same_tables(empty: str) -> None:
     assert migrate(empty.replace("postgresql://", "postgresql+aiopg://")) != []
     assert migrate(empty) == []
+
+
+def test_what_stands_in_the_way_is_one_sentence(empty: str, desk: Desk, servers: Servers) -> None:
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("CREATE TABLE site (another text)")
+    environ = {"AIOCHAT_DATABASE_URL": empty, "AIOCHAT_SECRET_KEY": "s" * 32}
+    run = desk.run("migrate", AIOCHAT_REDIS_URL=str(servers.redis_url), **environ)
+    assert run.ends() == 1
+    assert len(run.said) == 1, run.said
+    assert "PostgreSQL refuses" in run.said[0]
+    assert "site" in run.said[0]
