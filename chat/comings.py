@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 PRESENT = """SELECT m.room_id, m.user_id, m.present_since, u.name, u.is_guest
     FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.present_since IS NOT NULL"""
 
+ABSENT = """SELECT DISTINCT m.room_id, m.user_id, u.name, u.is_guest
+    FROM unnest(%s::bigint[], %s::bigint[]) AS x(room_id, user_id)
+    JOIN memberships m USING (room_id, user_id) JOIN users u ON u.id = m.user_id
+    WHERE m.present_since IS NULL AND (m.is_member OR u.is_guest)
+      AND coalesce(greatest(m.out_until, m.banned_until), '-infinity') < now()"""
+
 
 class Comings:
     """Records who comes and goes.
@@ -121,8 +127,19 @@ class Comings:
             try:
                 async with self._marking:
                     await self._presence.track(marks())
+                await self.heal(marks())
             except (RedisError, OSError) as error:
                 log.warning("presence: marks wait for Redis: %s", error)
+
+    async def heal(self, marks: Iterable[Mark]) -> None:
+        """Whoever has a connection here and was called gone by mistake, of a clock or of a lost Redis, is here."""
+        marks = list(marks)
+        if not marks:
+            return
+        rows = await self._manager.rows(ABSENT, [mark[0] for mark in marks], [mark[1] for mark in marks])
+        for room_id, user_id, name, guest in rows:
+            log.warning("presence: %s is in room %d all the same", name, room_id)
+            await self._record_joined(room_id, Person(user_id, name, guest))
 
     async def keep_sweeping(self, remark: Callable[[], None]) -> None:
         """Every ten seconds one process compares what the log and the marks say."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from redis.asyncio import Redis
@@ -16,7 +15,10 @@ Mark = tuple[int, int, str]
 
 
 class Presence:
-    """The marks of one process among everybody's. Times are seconds of the wall clock; a mark not renewed expires."""
+    """The marks of one process among everybody's; a mark not renewed expires.
+
+    Moments are Redis's own: a process whose clock is wrong must not see everybody else as gone.
+    """
 
     def __init__(self, redis: Redis, node: str, expires: float = EXPIRES) -> None:
         self._redis = redis
@@ -25,7 +27,10 @@ class Presence:
 
     async def track(self, marks: Iterable[Mark]) -> None:
         """Say that these connections are there; said again it lasts longer."""
-        until = time.time() + self._expires
+        marks = list(marks)
+        if not marks:
+            return
+        until = await self._now() + self._expires
         async with self._redis.pipeline(transaction=False) as pipeline:
             for room_id, user_id, connection in marks:
                 key = _key(room_id, user_id)
@@ -42,7 +47,9 @@ class Presence:
 
     async def count(self, here: list[tuple[int, int]]) -> list[int]:
         """How many connections each of these (room, user) has, over all processes."""
-        now = time.time()
+        if not here:
+            return []
+        now = await self._now()
         async with self._redis.pipeline(transaction=False) as pipeline:
             for room_id, user_id in here:
                 pipeline.zcount(_key(room_id, user_id), now, "+inf")
@@ -52,7 +59,8 @@ class Presence:
     async def nodes(self, room_id: int, user_id: int) -> dict[str, int]:
         """The processes that hold connections of this user in this room, and how many each."""
         found: dict[str, int] = {}
-        marks: list[bytes] = await self._redis.zrangebyscore(_key(room_id, user_id), time.time(), "+inf")  # type: ignore[assignment]
+        now = await self._now()
+        marks: list[bytes] = await self._redis.zrangebyscore(_key(room_id, user_id), now, "+inf")  # type: ignore[assignment]
         for mark in marks:
             node = mark.decode().partition("/")[0]
             found[node] = found.get(node, 0) + 1
@@ -70,6 +78,10 @@ class Presence:
             return False
         await self._redis.pexpire(LEADER, int(1000 * seconds))
         return True
+
+    async def _now(self) -> float:
+        seconds, micros = await self._redis.time()
+        return float(seconds + micros / 1e6)
 
 
 def _key(room_id: int, user_id: int) -> str:

@@ -323,3 +323,31 @@ async def test_a_mark_taken_away_does_not_come_back_with_the_renewal(
     await leaving
     assert await node.presence.count([(lobby, ann.id)]) == [0]
     marking.cancel()
+
+
+async def test_who_was_called_gone_by_mistake_and_is_connected_is_here_again(
+    node: Node, backstage: Backstage, lobby: int, ann: Person, ben: Person
+) -> None:
+    await backstage.seat(node, lobby, ann, arrive=True)
+    await backstage.seat(node, lobby, ben, arrive=True)
+    await backstage.redis.flushall()
+    await node.comings.sweep()
+    await node.comings.sweep()
+    assert await backstage.present(lobby) == set()
+    await node.comings.heal(node.marks())
+    await node.comings.heal(node.marks())
+    assert await backstage.present(lobby) == {ann.id, ben.id}
+    await pairs(backstage, lobby)
+    assert await kinds(backstage, lobby) == ["joined", "joined", "left", "left", "joined", "joined"]
+
+
+async def test_who_was_shown_out_is_not_called_back(
+    node: Node, backstage: Backstage, lobby: int, ann: Person
+) -> None:
+    seat = await backstage.seat(node, lobby, ann, arrive=True)
+    await backstage.manager.execute(
+        "UPDATE memberships SET present_since = NULL, out_until = now() + interval '1 minute' WHERE user_id = %s",
+        ann.id,
+    )
+    await node.comings.heal([seat.mark])
+    assert await backstage.present(lobby) == set()

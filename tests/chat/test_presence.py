@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from redis.asyncio import Redis
 
 from chat.presence import Presence
@@ -60,3 +63,14 @@ async def test_one_leads_while_it_asks_again(redis: Redis) -> None:
         return await there.leads(0.2)
 
     await until_kept(follows, "nobody follows one who is gone")
+
+
+async def test_the_clock_of_a_process_does_not_count(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    await Presence(redis, "here").track([(LOBBY, ANN, "1")])
+    for hours in (-1, 1):
+        moved = time.time() + 3600 * hours
+        monkeypatch.setattr(time, "time", lambda moved=moved: moved)
+        off = Presence(redis, f"{hours} hours off")
+        await off.track([(LOBBY, BEN, "1")])
+        assert await off.count([(LOBBY, ANN), (LOBBY, BEN)]) == [1, 1 if hours < 0 else 2]
+        assert await off.nodes(LOBBY, ANN) == {"here": 1}
