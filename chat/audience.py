@@ -98,6 +98,10 @@ class Audience:
         elif isinstance(signal, Belongs):
             self._tasks.once("following", self._look_again(user_id, signal.room_id))
 
+    async def _count_anew(self, room_id: int) -> None:
+        for user_id in self._unread.members(room_id):
+            await self._look_again(user_id, room_id)
+
     async def _look_again(self, user_id: int, room_id: int) -> None:
         standing = (await self._unread.watch(user_id)).get(room_id)
         if user_id not in self._by_user:
@@ -123,8 +127,7 @@ class Audience:
         Where words were hidden or brought back, everybody's count is made anew.
         """
         if stirred.anew:
-            for user_id in self._unread.members(stirred.room_id):
-                self._tasks.once("counting", self._look_again(user_id, stirred.room_id))
+            self._tasks.once("counting", self._count_anew(stirred.room_id))
             return
         for user_id, standing in self._unread.stir(stirred):
             self._tell_unread(user_id, stirred.room_id, standing)

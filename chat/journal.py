@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
 
 import peewee
 
@@ -63,6 +64,7 @@ class Journal:
         self._queue: deque[Post] = deque()
         self._something = asyncio.Event()
         self._waiting_rooms: dict[int, deque[Post]] = {}
+        self._doors: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._tasks = Tasks("journal")
         self._closing = False
         self._idle = asyncio.Event()
@@ -119,25 +121,37 @@ class Journal:
     ) -> AsyncIterator[dict[int, Log]]:
         """The same for several rooms at once, locked in the order of their ids. The first of them keeps the receipt."""
         self._require_no_transaction()
-        logs: dict[int, Log] = {}
-        try:
-            async with self._manager.transaction():
-                for room_id in sorted(set(room_ids)):
-                    asked = request if room_id == room_ids[0] else None
-                    opened = await lock_room(self._manager, room_id, asked, actor_id)
-                    if opened is None:
-                        raise NoSuchRoom
-                    await opened.look_for_receipt()
-                    logs[room_id] = opened
-                yield logs
-                for opened in logs.values():
-                    await opened.close()
-        except (peewee.OperationalError, peewee.InterfaceError) as error:
-            log.warning("journal: an act was not kept: %s", error)
-            raise Unavailable from error
-        for room_id, opened in logs.items():
-            if opened.events or opened.passing:
-                self._announce(Batch(room_id, [*opened.events, *opened.passing], opened.room.last_ordinal))
+        async with AsyncExitStack() as doors:
+            for room_id in sorted(set(room_ids)):
+                await doors.enter_async_context(self._door(room_id))
+            logs: dict[int, Log] = {}
+            try:
+                async with self._manager.transaction():
+                    for room_id in sorted(set(room_ids)):
+                        asked = request if room_id == room_ids[0] else None
+                        opened = await lock_room(self._manager, room_id, asked, actor_id)
+                        if opened is None:
+                            raise NoSuchRoom
+                        await opened.look_for_receipt()
+                        logs[room_id] = opened
+                    yield logs
+                    for opened in logs.values():
+                        await opened.close()
+            except (peewee.OperationalError, peewee.InterfaceError) as error:
+                log.warning("journal: an act was not kept: %s", error)
+                raise Unavailable from error
+            for room_id, opened in logs.items():
+                if opened.events or opened.passing:
+                    self._announce(
+                        Batch(room_id, [*opened.events, *opened.passing], opened.room.last_ordinal)
+                    )
+
+    def _door(self, room_id: int) -> asyncio.Lock:
+        # Acts of this process queue here for a room, not at its row: there each would hold a line to the database.
+        door = self._doors.get(room_id)
+        if door is None:
+            door = self._doors[room_id] = asyncio.Lock()
+        return door
 
     async def _write(self) -> None:
         committed: Committed = []

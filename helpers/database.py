@@ -25,6 +25,7 @@ from helpers.errors import AppError
 AIOPG = "postgresql+aiopg://"
 PSYCOPG = ("postgresql://", "postgres://")
 WAIT_FOR_CONNECTION = 5.0
+MOST_WAITING = 2_000
 LOST = ("08", "57P")
 POOL_IS_BUSY = (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
 
@@ -79,7 +80,7 @@ def _database(url: str, min_size: int, max_size: int) -> AioDatabase:
         pool = {"minsize": min_size, "maxsize": max_size, "timeout": WAIT_FOR_CONNECTION}
         return PostgresqlDatabase(name, pool_params=pool, register_hstore=False, **params)
     if url.startswith(PSYCOPG):
-        pool = {"min_size": min_size, "max_size": max_size, "max_waiting": 200}
+        pool = {"min_size": min_size, "max_size": max_size, "max_waiting": MOST_WAITING}
         return _PsycopgDatabase(name, pool_params=pool, **params)
     raise ValueError("a PostgreSQL address begins with postgresql:// or postgresql+aiopg://")
 

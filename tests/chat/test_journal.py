@@ -433,6 +433,29 @@ async def test_a_slow_act_in_one_room_stops_no_other_and_keeps_its_order(
     assert (await process.journal.append(words(lobby, ann, "again"))).seq == 9
 
 
+async def test_acts_that_wait_for_one_room_leave_the_lines_to_the_others(
+    settings: Settings, database_url: str, backstage: Backstage, ann: Person, ben: Person, lobby: int
+) -> None:
+    garden = await backstage.room(ben, slug="garden")
+
+    async def act(journal: Journal) -> None:
+        async with journal.transaction(lobby) as log:
+            await log.record(TopicChanged(by=ann, topic="Tea"))
+
+    async with Manager(database_url, min_size=1, max_size=3) as manager:
+        process = Process(manager)
+        await process.journal.open()
+        async with locked(settings, lobby):
+            acts = [asyncio.create_task(act(process.journal)) for _ in range(20)]
+            talk = asyncio.create_task(process.journal.append(words(lobby, ann, "hello")))
+            for count in range(3):
+                await process.journal.append(words(garden, ben, str(count)))
+            assert not any(task.done() for task in [*acts, talk])
+        await asyncio.gather(*acts, talk)
+        await process.journal.close()
+    assert len(await backstage.log(lobby)) == 21
+
+
 async def test_acts_in_two_rooms_do_not_stop_each_other_for_good(
     process: Process, other: Process, backstage: Backstage, ann: Person, ben: Person, lobby: int
 ) -> None:
