@@ -77,6 +77,20 @@ async def test_pages_are_cut_by_number_and_say_where_they_end(
     ]
 
 
+async def test_a_page_is_asked_for_by_what_lies_beside_it(
+    node: Node, history: History, ann: Person, lobby: int
+) -> None:
+    await say(node, lobby, ann, *(f"word {count}" for count in range(1, 11)))
+    for asked, seqs in (
+        ({"before": 5}, [3, 4]),
+        ({"after": 5}, [6, 7]),
+        ({"around": 5}, [4, 5]),
+        ({}, [9, 10]),
+    ):
+        page = await history.page(lobby, limit=2, **asked)
+        assert [event.seq for event in page.entries] == seqs
+
+
 async def test_an_empty_room_has_an_empty_page(history: History, lobby: int) -> None:
     page = await history.latest(lobby)
     assert (page.entries, page.complete) == ([], True)
