@@ -143,3 +143,39 @@ async def test_without_redis_it_opens_and_publishes_and_closes_all_the_same(
         await bus.close()
     assert "Redis does not answer yet" in caplog.text
     assert "were not sent" in caplog.text
+
+
+async def test_what_could_not_be_sent_is_sent_later_in_its_order(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = RedisBus(redis)
+    await bus.open()
+    ear = Ear(bus)
+    await bus.subscribe(LOBBY)
+    async with Redis.from_url(NOBODY_THERE) as nobody:
+        bus._redis = nobody
+        for payload in (b"one", b"two"):
+            bus.publish(LOBBY, payload)
+        async with asyncio.timeout(5):
+            while "cannot publish" not in caplog.text:
+                await asyncio.sleep(0.01)
+        bus.publish(LOBBY, b"three")
+        bus._redis = redis
+        assert [(await ear.hears())[1] for _ in range(3)] == [b"one", b"two", b"three"]
+    await bus.close()
+
+
+async def test_what_is_asked_for_while_the_line_is_made_is_heard(redis: Redis) -> None:
+    for _ in range(5):
+        bus = RedisBus(redis)
+        ear = Ear(bus)
+        opening = asyncio.create_task(bus.open())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await bus.subscribe(LOBBY)
+        await opening
+        async with asyncio.timeout(5):
+            await bus._confirmed.setdefault(LOBBY, asyncio.Event()).wait()
+        bus.publish(LOBBY, b"hello")
+        assert await ear.hears() == (LOBBY, b"hello")
+        await bus.close()
