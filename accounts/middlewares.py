@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from accounts.errors import BadToken, NotSignedIn
 from accounts.keys import USER
 from accounts.models import User
-from accounts.sessions import user_of_session
+from accounts.sessions import token_in, user_of_session
 from accounts.tokens import user_of_token
 from helpers.web import MANAGER, local_path, redirect, wants_json
 
@@ -41,12 +41,6 @@ async def _who_asks(request: web.Request) -> User | None:
     if user is None:
         raise BadToken
     return user
-
-
-def token_in(request: web.Request) -> str | None:
-    """The Bearer token a request carries; without one its session speaks, whatever else `Authorization` says."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def user_of(request: web.Request) -> User:

@@ -7,8 +7,9 @@ from aiohttp_session import get_session, new_session
 
 from accounts import actions
 from accounts.models import User
-from accounts.storage import COOKIE, ID, end_session, end_sessions, ref_of
+from accounts.storage import COOKIE, ID, end_session, end_sessions, ref_of, session_key
 from accounts.storage import USER as USER_ID
+from helpers.outages import redis_answers
 from helpers.web import BUS, FLASHES, MANAGER, REDIS
 
 EPOCH = "epoch"
@@ -50,6 +51,26 @@ def session_ref(request: web.Request) -> str | None:
     """The name of the session a request came with, to compare with `SignedOut.session`; never its id."""
     cookie = request.cookies.get(COOKIE)
     return ref_of(cookie) if cookie and ID.fullmatch(cookie) else None
+
+
+async def is_still_signed_in(request: web.Request, user: User) -> bool:
+    """Whether `user`, who was found behind this request a moment ago, is there still: asked once more of the stores.
+
+    For whoever keeps a connection open, after they began to hear of ends. Raises `Unavailable`.
+    """
+    ref = session_ref(request) if token_in(request) is None else None
+    if ref is not None:
+        async with redis_answers():
+            if not await request.config_dict[REDIS].exists(session_key(ref)):
+                return False
+    fresh = await actions.load_user(request.config_dict[MANAGER], user.id)
+    return fresh is not None and fresh.session_epoch == user.session_epoch and not fresh.is_suspended
+
+
+def token_in(request: web.Request) -> str | None:
+    """The Bearer token a request carries; without one its session speaks, whatever else `Authorization` says."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 async def user_of_session(request: web.Request) -> User | None:

@@ -9,8 +9,8 @@ import msgspec
 from aiohttp import web
 
 from accounts.errors import NotSignedIn
-from accounts.middlewares import token_in, user_of
-from accounts.sessions import session_ref
+from accounts.middlewares import user_of
+from accounts.sessions import is_still_signed_in, session_ref, token_in
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
 from chat.channel import Listener
@@ -24,7 +24,7 @@ from chat.members import Member, admit, enter, member_in
 from chat.models import Room
 from chat.node import Node
 from chat.presence import Mark
-from chat.sockets.socket import Socket
+from chat.sockets.socket import Socket, refusal_of
 from helpers.codec import Codec
 from helpers.errors import AppError
 
@@ -163,6 +163,7 @@ class RoomConversation:
 
     async def hold(self, request: web.Request) -> web.StreamResponse:
         """From the handshake to the end."""
+        self.request = request
         session = session_ref(request) if token_in(request) is None else None
         self.connection = await self.socket.open(request, session, self._tell)
         audience = self.node.hub.audience
@@ -192,9 +193,10 @@ class RoomConversation:
                     mark, self.member.person, known=self.member.present_since is not None
                 )
             await self.socket.listen(self._hear, self._refuse)
-        except AppError as error:
-            self._refuse(error, None)
-            self.connection.close(CloseCode.TRY_AGAIN, error.text)
+        except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it
+            refused = refusal_of(error)
+            self._refuse(refused, None)
+            self.connection.close(CloseCode.TRY_AGAIN, refused.text)
             # To the end, or the line would be cut before the code has gone out.
             await self.socket.listen(self._hear, self._refuse)
         finally:
@@ -206,13 +208,13 @@ class RoomConversation:
         """Look once more who this is, now that nothing can be missed; then say hello and let go what waited."""
         member = await member_in(self.node.manager, self.room.id, self.member.user_id)
         try:
-            if member is None:
+            if member is None or not await is_still_signed_in(self.request, user_of(self.request)):
                 raise NotSignedIn
             admit(self.channel.room, member)
         except AppError as error:
-            self.connection.close(
-                CloseCode.BANNED if error.code == "banned" else CloseCode.KICKED, error.text
-            )
+            if error.temporary:
+                raise
+            self.connection.close(SHOWN_OUT.get(error.code, CloseCode.ROOM_GONE), error.text)
             return False
         self.member = self.listener.member = member
         self.connection.send(self._hello(head))

@@ -134,3 +134,34 @@ async def test_who_cannot_be_let_in_just_now_is_asked_to_come_back(alice: Person
     await alice.enters()
     assert (await alice.hears("error")).temporary is True
     assert await alice.tab.is_closed() == 1011
+
+
+async def test_who_signs_out_while_coming_in_is_not_let_in(alice: Person, house: House) -> None:
+    """The word that a session ended may come before the socket listens for it: the second look counts."""
+    look = house.node.hub.channel
+
+    async def signed_out_meanwhile(room_id: int) -> Any:
+        house.node.hub.channel = look  # type: ignore[method-assign]
+        await house.node.redis.flushdb()
+        return await look(room_id)
+
+    house.node.hub.channel = signed_out_meanwhile  # type: ignore[method-assign]
+    with pytest.raises(ConnectionResetError):
+        await alice.enters()
+    assert alice.tab.close_code == 4501
+
+
+async def test_who_is_made_to_rest_while_coming_in_is_not_let_in(alice: Person, house: House) -> None:
+    program = await house.program(alice)
+    look = house.node.hub.channel
+
+    async def rests_meanwhile(room_id: int) -> Any:
+        await house.node.manager.execute(
+            "UPDATE users SET suspended_until = '9999-01-01' WHERE id = %s", alice.id
+        )
+        return await look(room_id)
+
+    house.node.hub.channel = rests_meanwhile  # type: ignore[method-assign]
+    with pytest.raises(ConnectionResetError):
+        await program.enters()
+    assert program.tab.close_code == 4501
