@@ -13,7 +13,17 @@ import msgspec
 from chat.audience import Audience
 from chat.channel import Channel, Inhabitant, Listener
 from chat.errors import NoSuchRoom
-from chat.events import BATCHES, Batch, MessagePosted, MessagesPurged, Person, Recorded, RoomCleared, Undone
+from chat.events import (
+    BATCHES,
+    Batch,
+    Here,
+    MessagePosted,
+    MessagesPurged,
+    Person,
+    Recorded,
+    RoomCleared,
+    Undone,
+)
 from chat.history import History
 from chat.members import ROOM_COLUMNS, ROOM_FIELDS, room_of
 from chat.pace import Pace
@@ -137,7 +147,19 @@ class Hub:
     def _lost(self) -> None:
         for channel in self._channels.values():
             channel.catch_up()
+            if not channel.room.set.comings_and_goings:
+                self._tasks.once("looking who is here", self._look_who_is_here(channel))
         self.remark.set()
+
+    async def _look_who_is_here(self, channel: Channel) -> None:
+        # Where the log does not say who came and went, what was passing is gone for good.
+        seen = (await self.look(channel.room.id)).here
+        here = Here(
+            [one.person for user_id, one in seen.items() if user_id not in channel.here],
+            [one.person for user_id, one in channel.here.items() if user_id not in seen],
+        )
+        if here.joined or here.left:
+            channel.hear(Batch(channel.room.id, [here]))
 
     # -- rooms -----------------------------------------------------------------------------------------------
 

@@ -147,6 +147,25 @@ async def test_a_line_that_broke_is_answered_by_reading_every_live_room(
     await until_kept(is_marked, "the marks were not made anew")
 
 
+async def test_after_a_broken_line_it_is_known_again_who_is_in_a_room_that_does_not_record_it(
+    backstage: Backstage, two: Two, ann: Person, ben: Person, max_: Person
+) -> None:
+    quiet = await backstage.room(ann, ben, max_, slug="quiet", comings_and_goings=False)
+    witness = await backstage.seat(two.there.node, quiet, max_, arrive=True)
+    leaver = await backstage.seat(two.here.node, quiet, ann, arrive=True)
+    await witness.hears("here", count=2)
+    two.loses(1, 2)
+    await leaver.goes()
+    await backstage.seat(two.here.node, quiet, ben, arrive=True)
+    two.bus.breaks()
+    heard = await witness.hears("here")
+    assert [[person["name"] for person in heard[which]] for which in ("joined", "left")] == [["ben"], ["ann"]]
+    two.bus.breaks()
+    await two.here.node.journal.append(words(quiet, ben, "hello"))
+    await witness.hears("message")
+    assert [frame["type"] for frame in witness.frames] == ["here", "here", "here", "message"]
+
+
 async def test_what_another_version_says_is_passed_over(
     two: Two, lobby: int, ben: Person, ann: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
