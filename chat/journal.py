@@ -30,6 +30,7 @@ MOST_QUEUED = 5_000
 MOST_IN_ONE_COMMIT = 500
 TRIES = 4
 PAUSE = 0.25
+ANSWER_WITHIN = 10.0
 DEADLOCK = "40P01"
 TOO_MUCH = "54"
 """What begins so is too large or too deep for PostgreSQL: the fault of one entry, not of the server."""
@@ -46,7 +47,8 @@ class Journal:
     """Writes every room's log.
 
     Posts that arrive while a commit is in flight go into the next one together. `tell` is handed what was committed,
-    never anything that was not. `pause` is how long a broken line is given before the first new try, in seconds.
+    never anything that was not. `pause` is how long a broken line is given before the first new try, `answer_within`
+    how long an author waits at most; both in seconds.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class Journal:
         *,
         most_queued: int = MOST_QUEUED,
         pause: float = PAUSE,
+        answer_within: float = ANSWER_WITHIN,
     ) -> None:
         self._manager = manager
         self._tell = tell
         self._most_queued = most_queued
         self._pause = pause
+        self._answer_within = answer_within
         self._queue: deque[Post] = deque()
         self._something = asyncio.Event()
         self._waiting_rooms: dict[int, deque[Post]] = {}
@@ -93,7 +97,12 @@ class Journal:
         self._queue.append(post)
         self._idle.clear()
         self._something.set()
-        return await post.kept
+        try:
+            async with asyncio.timeout(self._answer_within):
+                return await post.kept
+        except TimeoutError:
+            # It may be kept all the same, like the words of whoever stops waiting: the nonce tells when it comes again.
+            raise Unavailable from None
 
     def _queued(self) -> int:
         return len(self._queue) + sum(map(len, self._waiting_rooms.values()))

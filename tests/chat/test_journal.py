@@ -396,6 +396,21 @@ async def waits_for_lock(backstage: Backstage) -> int | None:
     return pid
 
 
+async def test_nobody_waits_without_end_and_the_same_nonce_tells_later(
+    settings: Settings, manager: Manager, backstage: Backstage, ann: Person, lobby: int
+) -> None:
+    process = Process(manager, answer_within=0.2)
+    await process.journal.open()
+    async with locked(settings, lobby):
+        assert isinstance((await process.says(words(lobby, ann, "hello", "n1")))[0], Unavailable)
+    await until_kept(lambda: backstage.log(lobby))
+    (again,) = await process.says(words(lobby, ann, "hello", "n1"))
+    assert isinstance(again, Answer)
+    assert (again.seq, again.duplicate) == (1, True)
+    await process.journal.close()
+    assert process.told.texts == await backstage.texts(lobby) == ["hello"]
+
+
 async def test_an_author_who_stops_waiting_has_said_it(
     process: Process, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
