@@ -147,15 +147,14 @@ class End(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         assert self._transport is not None
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self.left == 0:
             return
         if self.left is None:
             self._transport.write(data)
             return
         self._transport.write(data[: self.left])
-        self.left -= len(data)
-        if self.left <= 0:
-            self.left = None
+        self.left = max(0, self.left - len(data))
+        if self.left == 0:
             # What was written goes out first; then the line is dead.
             asyncio.get_running_loop().call_later(0.005, self.pair.cut)
 
