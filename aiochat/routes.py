@@ -20,6 +20,7 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.get("/", views.home),
             web.get("/setup/{token}", welcome.set_up_page),
             web.post("/setup/{token}", welcome.set_up),
+            web.get("/welcome", welcome.welcome),
             web.get("/join/{token}", welcome.join_page),
             web.post("/join/{token}", welcome.join),
             web.get("/register", account_views.register_page),

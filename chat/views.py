@@ -15,6 +15,7 @@ from chat.actions import membership, rooms
 from chat.actions.rooms import Listed, slug_of
 from chat.errors import Banned, NoSuchRoom, Removed, Unavailable
 from chat.events import told_to
+from chat.handed import invitation_of
 from chat.history import PAGE
 from chat.input import require_patience, say
 from chat.keys import NODE
@@ -150,6 +151,7 @@ async def _room_page(
         "limits": {"text": node.limits.text},
         "nonce": new_nonce().lstrip("~"),
         "unsent": unsent,
+        "invite_url": await invitation_of(request),
     }
     return await render_page(request, "chat/room.html", context, status=status)
 

@@ -10,13 +10,14 @@ from accounts import doors
 from accounts.actions import Newcomer, newcomer
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import SITE_CARD, USER
+from accounts.middlewares import login_required
 from accounts.models import User
 from accounts.sessions import sign_in
 from chat.actions import invitations
 from chat.actions.invitations import LOBBY, Invited, NoSetUp
+from chat.handed import invitation_of, remember_invitation
 from chat.keys import GUESTS, NODE
 from helpers.errors import AppError
-from helpers.middlewares import OWN_ORIGINS
 from helpers.web import REDIS, redirect, render_page
 
 
@@ -49,9 +50,17 @@ async def set_up(request: web.Request) -> web.StreamResponse:
         form.refuse(error, beside="name")
         return await _set_up(request, form)
     await sign_in(request, admin)
-    request[USER] = admin
     request.config_dict[SITE_CARD].forget()
-    url = f"{_address(request)}/join/{invitation}"
+    await remember_invitation(request, invitation)
+    raise redirect("/welcome")
+
+
+@login_required
+async def welcome(request: web.Request) -> web.StreamResponse:
+    """GET /welcome: the link for the others, as long as this session knows it."""
+    url = await invitation_of(request)
+    if not url:
+        raise redirect("/rooms")
     context = {"invite_url": url, "invite_qr": qr(url), "room": {"slug": LOBBY}}
     return await render_page(request, "chat/invite.html", context)
 
@@ -106,9 +115,3 @@ async def _join(request: web.Request, invited: Invited, form: Form) -> web.Strea
     room = {"slug": invited.slug, "title": invited.title, "topic": invited.topic} if invited.slug else None
     context = {"invited_by": invited.by, "room": room, "errors": form.errors, "values": form.values}
     return await render_page(request, "chat/join.html", context, status=form.status)
-
-
-def _address(request: web.Request) -> str:
-    """Where this site is, for a link to hand on: its public address, or the one it was asked at."""
-    known = sorted(request.config_dict.get(OWN_ORIGINS, ()))
-    return known[0] if known else f"{request.scheme}://{request.host}"

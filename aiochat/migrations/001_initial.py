@@ -111,6 +111,8 @@ CREATE TABLE messages (
     UNIQUE (room_id, author_id, nonce)
 );
 
+CREATE INDEX messages_showing_out ON messages (room_id, seq) WHERE kind IN ('kicked', 'banned');
+
 CREATE TABLE mentions (
     room_id bigint NOT NULL,
     user_id bigint NOT NULL,

@@ -38,13 +38,15 @@ async def invitation(house: House, by: Person, slug: str = "lobby", **how: int |
 
 
 async def test_the_first_person_sets_the_site_up_and_is_in(fresh: Person, house: House) -> None:
-    page = await fresh.fills(f"/setup/{TOKEN}", **FORM)
-    assert page.status == 200
+    done = await fresh.fills(f"/setup/{TOKEN}", **FORM)
+    assert (done.status, done.leads_to) == (303, "/welcome")
+    page = await fresh.opens("/welcome")
     assert "/join/" in page.text
     assert "<svg" in page.text
     assert 'href="/rooms/lobby"' in page.text
     room = await fresh.opens("/rooms/lobby")
     assert 'data-role="admin"' in room.text
+    assert "Bring someone" in room.text
     assert "Tidewater" in room.text
     link = page.text.split("/join/")[1][:22]
     guest = await house.stranger()
@@ -68,8 +70,12 @@ async def test_of_two_who_set_up_at_once_one_does(fresh: Person, house: House) -
     answers = await asyncio.gather(
         fresh.fills(f"/setup/{TOKEN}", **FORM), other.fills(f"/setup/{TOKEN}", **{**FORM, "name": "eve"})
     )
-    assert sorted(answer.status for answer in answers) == [200, 404]
+    assert sorted(answer.status for answer in answers) == [303, 404]
     assert await house.node.manager.value("SELECT count(*) FROM users WHERE is_admin") == 1
+
+
+async def test_who_made_no_invitation_is_shown_none(alice: Person) -> None:
+    assert (await alice.opens("/welcome")).leads_to == "/rooms"
 
 
 @pytest.mark.parametrize("token", ["x", "%00", "a-set-up-link%00", "%FF", "x" * 900])
@@ -95,13 +101,13 @@ async def test_what_is_wrong_is_said_and_can_be_sent_again(
     assert page.status == status
     assert words.lower() in page.words.lower()
     assert PASSWORD not in page.text
-    assert (await fresh.fills(f"/setup/{TOKEN}", **FORM)).status == 200
+    assert (await fresh.fills(f"/setup/{TOKEN}", **FORM)).status == 303
 
 
 async def test_a_lobby_made_at_the_terminal_before_is_taken_over(fresh: Person, house: House) -> None:
     await rooms.create(house.node, 0, "lobby")
     page = await fresh.fills(f"/setup/{TOKEN}", **{**FORM, "registration": "nonsense"})
-    assert page.status == 200
+    assert page.status == 303
     assert (await fresh.enters()).you.role == "admin"
     assert await house.node.manager.value("SELECT registration FROM site") == "invite"
 
