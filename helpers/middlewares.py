@@ -27,6 +27,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 USUAL_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 ERROR_PAGE = "error.html"
 INTERNAL = "The fault is on this side, and it has been written down."
+# As nginx calls it in its log.
+CLIENT_GONE = 499
 PREPARED = web.RequestKey("prepared", web.StreamResponse)
 OWN_ORIGINS = web.AppKey("own_origins", frozenset[str])
 ALLOWED_ORIGINS = web.AppKey("allowed_origins", frozenset[str])
@@ -162,6 +164,9 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
             raise
         return await _tell_http(request, answer)
     except Exception as error:
+        if isinstance(error, ConnectionResetError) and request.transport is None:
+            # Whoever asked has gone before the answer: nobody's fault, and nobody reads this.
+            return web.Response(status=CLIENT_GONE)
         if is_lost(error):
             log.warning("%s %s: the database is away: %s", request.method, request.path, error)
             return await _tell(request, DatabaseDown(retry_after=5))

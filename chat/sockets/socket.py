@@ -7,6 +7,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
@@ -29,7 +30,7 @@ MINUTE = 60.0
 CLOSE_WITHIN = 10.0
 MOST_REASON = 123
 LOST = frozenset({None, 1006, CloseCode.SILENT, CloseCode.SLOW})
-MAY_RETURN = LOST | {CloseCode.GOING_AWAY, CloseCode.RESTART, CloseCode.FLOODING}
+MAY_RETURN = LOST | {CloseCode.GOING_AWAY, CloseCode.TRY_AGAIN, CloseCode.RESTART, CloseCode.FLOODING}
 # A client may send so many frames of any kind for each thing it may say.
 FRAMES = 10
 FROM_THE_CLIENT = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
@@ -138,7 +139,9 @@ class Socket:
                 case WSMsgType.TEXT:
                     await self._hear(message.data, hear, refuse)
                 case WSMsgType.PING:
-                    await self.response.pong(message.data)
+                    with suppress(ConnectionError):
+                        # The line may have gone; then the next thing heard is the end.
+                        await self.response.pong(message.data)
                 case WSMsgType.PONG:
                     pass
                 case WSMsgType.BINARY:

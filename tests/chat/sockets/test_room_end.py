@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from chat.errors import Unavailable
-from tests.people import PROTOCOL, House, Person, Tab
+from tests.people import HANDSHAKE, PROTOCOL, House, Person, Tab
 
 
 async def test_ten_unreadable_frames_in_a_minute_end_the_socket(alice: Person) -> None:
@@ -165,3 +166,27 @@ async def test_who_is_made_to_rest_while_coming_in_is_not_let_in(alice: Person, 
     with pytest.raises(ConnectionResetError):
         await program.enters()
     assert program.tab.close_code == 4501
+
+
+@pytest.mark.parametrize("moment", [0, 1, 3, 10])
+async def test_who_goes_at_any_moment_is_nobodys_fault(alice: Person, house: House, moment: int) -> None:
+    """The line is cut after so many turns of the loop, with frames on their way that would have been answered."""
+    cookies = "; ".join(f"{cookie.key}={cookie.value}" for cookie in alice.client.session.cookie_jar)
+    wanted = {
+        **HANDSHAKE,
+        "Host": alice.origin.removeprefix("http://"),
+        "Origin": alice.origin,
+        "Cookie": cookies,
+    }
+    head = "GET /rooms/lobby/ws HTTP/1.1\r\n" + "".join(
+        f"{name}: {value}\r\n" for name, value in wanted.items()
+    )
+    ping = b"\x89\x80\0\0\0\0"
+    for _ in range(10):
+        _, writer = await asyncio.open_connection(alice.client.host, alice.client.port)
+        writer.write(head.encode() + b"\r\n" + ping * 50)
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        writer.transport.abort()
+    hello = await alice.enters()
+    assert hello.you.id == alice.id
