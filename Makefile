@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: run test check fmt coverage migrate pins clean
+.PHONY: run test check fmt coverage migrate bench bench-full pins clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/aiochat serve --with-parent
@@ -27,6 +27,23 @@ check: $(VENV)/.dev
 	@$(BIN)/python .ci/check_templates
 	@sh .ci/check_javascript
 
+# How fast it is beside its peers: a few minutes; with every peer, for docs/performance.md, about an hour.
+bench: $(VENV)/.run bench/.venv/.made
+	@$(BIN)/python -m bench --short
+
+bench-full: $(VENV)/.run bench/.venv/.made bench/node_modules/.made
+	@$(BIN)/python -m bench --full --write
+
+bench/.venv/.made: bench/requirements.txt
+	@$(PYTHON) -m venv bench/.venv
+	@bench/.venv/bin/python -m pip --disable-pip-version-check --quiet --quiet install --require-hashes --requirement $<
+	@touch $@
+
+bench/node_modules/.made: bench/package.json bench/package-lock.json
+	@command -v npm >/dev/null || { echo "socket.io is measured on Node: install nodejs and npm." >&2; exit 1; }
+	@npm ci --prefix bench --no-audit --no-fund --loglevel=error --omit-lockfile-registry-resolved
+	@touch $@
+
 fmt: $(VENV)/.dev
 	@$(BIN)/ruff check --fix-only --exit-zero --quiet
 	@$(BIN)/ruff format
@@ -35,6 +52,7 @@ fmt: $(VENV)/.dev
 pins: $(VENV)/.dev
 	@$(PIP) install uv
 	@sh requirements/pin $(BIN)/uv
+	@cd bench && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate requirements.in --output-file requirements.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov

@@ -43,7 +43,9 @@ def everybody(backend: Backend) -> dict[str, Contestant]:
         Contestant(OURS, ours, backend.row, greeted=True),
         Contestant(NAIVE, partial(_started, NAIVE, naive)),
         Contestant(KEEPS, partial(_started, KEEPS, naive, backend.database_url)),
-        Contestant("websockets", partial(_started, "websockets", [str(PEERS), str(HERE / "peers/broadcast.py")])),
+        Contestant(
+            "websockets", partial(_started, "websockets", [str(PEERS), str(HERE / "peers/broadcast.py")])
+        ),
         Contestant("picows", partial(_started, "picows", [str(PEERS), str(HERE / "peers/joined.py")])),
         Contestant(CHANNELS, partial(_channels, backend)),
         Contestant(SOCKETIO, partial(_started, SOCKETIO, node), generator.socketio),

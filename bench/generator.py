@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.servers import CORES, OTHER_CORE, SERVER_CORE, Server, busy, compiled, on_core
+from bench.servers import CORES, OTHER_CORE, SERVER_CORE, Server, busy, compiled, cpu_of, on_core
 
 LENGTH = 100
 FULL = 0.9
@@ -94,8 +94,6 @@ class Clocks:
     @classmethod
     def read(cls, server: Server) -> Clocks:
         """Now."""
-        from bench.servers import cpu_of
-
         cpu = [cpu_of(pid) for pid in server.pids]
         return cls(time.monotonic(), cpu, server.memory, busy(OTHER_CORE))
 
@@ -130,8 +128,14 @@ class Watch:
                 self.let_go_at.setdefault(gone, time.monotonic() - self._begun)
 
 
-def measure(server: Server, load: Load, row: Row, *, greeted: bool = False) -> dict[str, Any]:
-    """One run: what the generator counted, and what the server spent on it. Raises RuntimeError."""
+def measure(
+    server: Server, load: Load, row: Row, *, greeted: bool = False, watched: bool = False
+) -> dict[str, Any]:
+    """One run: what the generator counted, and what the server spent on it.
+
+    `greeted`: the server says something at once after the handshake. `watched`: its memory and sockets are looked at
+    all the while. Raises RuntimeError.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".plan") as file:
         plan = Path(file.name)
         write_plan(plan, load, row, server.ports)
@@ -140,19 +144,18 @@ def measure(server: Server, load: Load, row: Row, *, greeted: bool = False) -> d
             command += [f"--{name}", str(getattr(load, name))]
         before = Clocks.read(server)
         with subprocess.Popen(
-            command,
+            on_core(OTHER_CORE, command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=on_core(OTHER_CORE),
         ) as process:
-            clocks, watch = _conduct(process, server, load)
+            clocks, watch = _conduct(process, server, watched)
             assert process.stdout is not None
             counted: dict[str, Any] = json.loads(process.stdout.read())
     if counted["refused"] and not load.arrivals:
         raise RuntimeError(f"{counted['refused']} were refused: {counted['first_refusal'][:200]}")
-    if counted["errors"]:
+    if counted["errors"] and not load.arrivals:
         raise RuntimeError(f"{counted['errors']} errors: {counted['first_error'][:200]}")
     begun, ended = clocks["measuring"], clocks["measured"]
     spent = [after - first for first, after in zip(begun.cpu, ended.cpu, strict=True)]
@@ -162,15 +165,18 @@ def measure(server: Server, load: Load, row: Row, *, greeted: bool = False) -> d
     counted["messages_s"] = counted["messages"] / counted["seconds"]
     counted["deliveries_s"] = counted["deliveries"] / counted["seconds"]
     counted["other_core_load"] = (ended.core - begun.core) / (ended.at - begun.at)
-    counted["connect_cpu_us"] = 1e6 * (sum(clocks["settled"].cpu) - sum(before.cpu)) / max(1, counted["ready"])
+    counted["connect_cpu_us"] = (
+        1e6 * (sum(clocks["settled"].cpu) - sum(before.cpu)) / max(1, counted["ready"])
+    )
     counted["memory_before"], counted["memory_connected"] = before.memory, clocks["settled"].memory
+    counted["memory_measured"] = ended.memory
     if watch is not None:
         counted["most_memory"], counted["let_go_at"] = watch.most_memory, watch.let_go_at
     return counted
 
 
 def _conduct(
-    process: subprocess.Popen[str], server: Server, load: Load
+    process: subprocess.Popen[str], server: Server, watched: bool
 ) -> tuple[dict[str, Clocks], Watch | None]:
     assert process.stdin is not None
     assert process.stderr is not None
@@ -181,7 +187,7 @@ def _conduct(
         if word not in ("connected", "settled", "measuring", "measured"):
             raise RuntimeError(word)
         clocks[word] = Clocks.read(server)
-        if word == "measuring" and load.stalling:
+        if word == "measuring" and watched:
             watch = Watch(server)
             _go(process)
             with watch.looking():

@@ -60,16 +60,17 @@ class Backend:
 @contextlib.contextmanager
 def backend() -> Iterator[Backend]:
     """PostgreSQL with fsync, as it is sold, and Redis, for as long as the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="aiochat-bench-", dir="/var/tmp") as folder:
-        with embedded.running(Path(folder)) as servers:
-            assert servers.database_url is not None
-            assert servers.redis_url is not None
-            for pid in below(os.getpid()):
-                pin(pid, OTHER_CORE)
-            migrate(servers.database_url)
-            _fill(servers.database_url)
-            cookies = _sign_in(servers.redis_url)
-            yield Backend(servers.database_url, servers.redis_url, cookies)
+    with (
+        tempfile.TemporaryDirectory(prefix="aiochat-bench-", dir="/var/tmp") as folder,
+        embedded.running(Path(folder)) as servers,
+    ):
+        assert servers.database_url is not None
+        assert servers.redis_url is not None
+        for pid in below(os.getpid()):
+            pin(pid, OTHER_CORE)
+        migrate(servers.database_url)
+        _fill(servers.database_url)
+        yield Backend(servers.database_url, servers.redis_url, _sign_in(servers.redis_url))
 
 
 def _fill(database_url: str) -> None:

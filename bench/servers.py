@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,15 +102,15 @@ def pin(pid: int, core: int) -> None:
         os.sched_setaffinity(int(thread.name), {core})
 
 
-def on_core(core: int) -> Callable[[], None]:
-    """What a child does before it becomes a program: keep to a core, and hold as many files as it may."""
+def on_core(core: int, command: list[str]) -> list[str]:
+    """The command of a process that keeps to one core."""
+    return ["taskset", "-c", str(core), *command]
 
-    def prepare() -> None:
-        os.sched_setaffinity(0, {core})
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
-    return prepare
+def hold_many_files() -> None:
+    """Let this process and its children have as many open files as they may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextlib.contextmanager
@@ -121,18 +121,16 @@ def running(
     *,
     env: dict[str, str] | None = None,
     core: int = SERVER_CORE,
-    log: bool = False,
 ) -> Iterator[Server]:
     """A server on its core, from when it answers until the block ends. Raises RuntimeError, TimeoutError."""
     BUILD.mkdir(exist_ok=True)
     with (BUILD / "servers.log").open("ab") as errors:
         process = subprocess.Popen(
-            command,
+            on_core(core, command),
             cwd=ROOT,
             env={**os.environ, **(env or {})},
             stdout=subprocess.DEVNULL,
             stderr=errors,
-            preexec_fn=on_core(core),
         )
     try:
         _wait_for(port, process)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def main() -> None:
     if app["keeps"]:
         manager = Manager(sys.argv[2], max_size=20)
 
-        async def database(app: web.Application):
+        async def database(app: web.Application) -> AsyncIterator[None]:
             async with manager:
                 manager.bind([Said])
                 await manager.execute(

@@ -1,4 +1,4 @@
-"""Django Channels with its Redis layer, as its tutorial has it. Served by uvicorn; REDIS_URL names the layer's server."""
+"""Django Channels with its Redis layer, as its tutorial has it; REDIS_URL names the layer's server."""
 
 from __future__ import annotations
 
