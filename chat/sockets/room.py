@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, assert_never
+from typing import Any, assert_never
 
 import msgspec
 from aiohttp import web
@@ -19,68 +19,18 @@ from chat.errors import Busy
 from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import require_patience, say
 from chat.keys import NODE
-from chat.log import Answer, Nonce, Request, digest
+from chat.log import Answer, Request, digest
 from chat.members import Member, admit, enter, member_in
 from chat.models import Room
 from chat.node import Node
 from chat.presence import Mark
+from chat.sockets.frames import ASKED, Edit, IsTyping, Ping, Read, Remove, Resume, Say
 from chat.sockets.socket import Socket, refusal_of
-from helpers.codec import Codec
 from helpers.errors import AppError
 
 PROTOCOL = "aiochat.v2"
 TYPING_EVERY = 3.0
 SHOWN_OUT = {"banned": CloseCode.BANNED, "removed": CloseCode.KICKED, "not_signed_in": CloseCode.SIGNED_OUT}
-
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-
-
-class Say(msgspec.Struct, tag="say"):
-    """Words or a command."""
-
-    nonce: Nonce
-    text: str
-    reply_to: Number = 0
-
-
-class Edit(msgspec.Struct, tag="edit"):
-    """Other words for one's own message."""
-
-    nonce: Nonce
-    target: Number
-    text: str
-
-
-class Remove(msgspec.Struct, tag="remove"):
-    """Take a message back."""
-
-    nonce: Nonce
-    target: Number
-
-
-class Resume(msgspec.Struct, tag="resume"):
-    """Everything after a number, then live."""
-
-    epoch: str
-    after: Number
-
-
-class Read(msgspec.Struct, tag="read"):
-    """Read up to here."""
-
-    seq: Number
-
-
-class IsTyping(msgspec.Struct, tag="typing"):
-    """Is writing words."""
-
-
-class Ping(msgspec.Struct, tag="ping"):
-    """A browser cannot see the pings of the protocol beneath: it may ask by this."""
-
-
-Asked = Say | Edit | Remove | Resume | Read | IsTyping | Ping
-ASKED: Codec[Asked] = Codec(Asked)
 
 
 class UnknownProtocol(AppError):
