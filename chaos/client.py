@@ -18,7 +18,7 @@ from chaos.wire import Wire
 
 PROTOCOL = "aiochat.v2"
 OPEN_WITHIN = 10.0
-SILENCE = 12.0
+SILENCE = 18.0
 PING_EVERY = 4.0
 ACK_WITHIN = 30.0
 PAGE = 200

@@ -16,7 +16,7 @@ from tests.chaos.conftest import PACE, Play
 pytestmark = pytest.mark.timeout(180)
 
 BOUND = 15.0
-AWAY = 20.0
+AWAY = 12.0
 MEGABYTE = 1 << 20
 
 
