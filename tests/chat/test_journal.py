@@ -360,6 +360,33 @@ async def test_order_is_kept_in_a_locked_room_though_a_bad_entry_breaks_the_batc
     assert await backstage.texts(lobby) == ["one", "two", "three", "four"]
 
 
+class Releasing(Manager):
+    """A door behind which a locked room is free as soon as somebody found it locked."""
+
+    holder: psycopg.AsyncConnection[Any] | None = None
+
+    async def call(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        rows = await super().call(sql, *params)
+        if self.holder is not None and any(row[1] == "locked" for row in rows):
+            await self.holder.rollback()
+            self.holder = None
+        return rows
+
+
+async def test_order_is_kept_though_the_room_is_free_again_while_they_are_tried_one_by_one(
+    settings: Settings, database_url: str, backstage: Backstage, ann: Person, lobby: int
+) -> None:
+    async with Releasing(database_url, min_size=1, max_size=3) as manager, locked(settings, lobby) as holder:
+        manager.holder = holder
+        process = Process(manager)
+        await process.journal.open()
+        said = [*(words(lobby, ann, text) for text in ("one", "two", "three")), unkept("nul", lobby, ann)]
+        answers = await process.says(*said, words(lobby, ann, "four"))
+        assert [answer.seq for answer in answers if isinstance(answer, Answer)] == [1, 2, 3, 4]
+        await process.journal.close()
+    assert await backstage.texts(lobby) == ["one", "two", "three", "four"]
+
+
 async def test_a_full_queue_says_busy(
     manager: Manager, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
