@@ -52,7 +52,7 @@ fmt: $(VENV)/.dev
 pins: $(VENV)/.dev
 	@$(PIP) install uv
 	@sh requirements/pin $(BIN)/uv
-	@cd bench && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate requirements.in --output-file requirements.txt
+	@cd bench && $(abspath $(BIN)/uv) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate requirements.in --output-file requirements.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage htmlcov

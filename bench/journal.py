@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import uvloop
 from peewee import BigAutoField, DateTimeField, TextField
 
@@ -56,6 +57,8 @@ def alone(stage: Stage) -> Outcome:
     """Commits a second at 50, 10 and 1 at once."""
     found: dict[str, dict[int, list[dict[str, float]]]] = {"journal": {}, "pgbench": {}, "inserts": {}}
     url = stage.backend.database_url
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute(TABLE)
     for concurrent in CONCURRENT:
         for turn in range(stage.rounds):
             for name in found:
@@ -164,7 +167,6 @@ async def _journal(url: str, concurrent: int, seconds: float) -> dict[str, float
 async def _inserts(url: str, concurrent: int, seconds: float) -> dict[str, float]:
     async with Manager(url, max_size=20) as manager:
         manager.bind([Said])
-        await manager.execute(TABLE)
 
         async def insert(author: int) -> None:
             await Said.aio_create(room="bench0", text=WORDS, at=datetime.now(UTC))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -52,7 +53,7 @@ def main() -> None:
             _say(f"-- {title}, {time.monotonic() - started:.0f} s after the start")
             try:
                 outcomes[title] = phase(stage)
-            except (RuntimeError, TimeoutError) as error:
+            except (RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
                 outcomes[title] = Outcome(notes=[f"It failed: {error}"])
     how = "make bench-full" if asked.full else "make bench"
     sys.stdout.write(report.text(outcomes) + f"\nIt took {time.monotonic() - started:.0f} s.\n")
