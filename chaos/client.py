@@ -102,10 +102,14 @@ class Client:
 
     async def leave(self) -> None:
         """Close in order and stay away."""
-        self._leaving = True
+        self.come_back_no_more()
         self.pausing.set()
         if self._socket is not None:
             await self._socket.close(code=1000)
+
+    def come_back_no_more(self) -> None:
+        """Whatever ends the line now, it was the last one."""
+        self._leaving = True
 
     async def close_for(self, seconds: float) -> None:
         """Close in order, and be back a while later."""
@@ -366,7 +370,7 @@ async def running(clients: list[Client]) -> AsyncIterator[None]:
         yield
     finally:
         for client in clients:
-            client._leaving = True  # noqa: SLF001 -- the same file
+            client.come_back_no_more()
         for task in tasks:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):

@@ -17,7 +17,7 @@ from chaos.site import Site
 from chaos.wire import Wire
 from helpers.database import Manager
 
-PASSWORD = "tide-gauge-7"  # noqa: S105 -- of accounts that live for minutes
+PASSWORD = "tide-gauge-7"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]*)"')
 
 
@@ -54,7 +54,7 @@ async def gather(
                 wire = Wire(site.target)
                 await wire.open()
                 name = f"{person.name}{'b' if place == persons else 'a'}"
-                own = random.Random(rng.random())  # noqa: S311 -- repeatable, not secret
+                own = random.Random(rng.random())
                 clients.append(Client(name, person, slug, wire, book, own, shortest))
             made.append(Room(slug, clients))
     return made

@@ -25,9 +25,13 @@ def quicken(pace: float) -> None:
         settle=max(1.0, usual.settle / pace),
     )
     marking = partial(presence.Presence, expires=max(3.0, presence.EXPIRES / pace))
-    setattr(node, "Presence", marking)  # noqa: B010 -- another value than its type foresees
-    setattr(contexts, "Node", partial(Node, pace=quick))  # noqa: B010
-    setattr(contexts, "Limits", partial(Limits, kick=max(2, round(60 / pace))))  # noqa: B010
+    kicking = partial(Limits, kick=max(2, round(60 / pace)))
+    for module, name, value in (
+        (node, "Presence", marking),
+        (contexts, "Node", partial(Node, pace=quick)),
+        (contexts, "Limits", kicking),
+    ):
+        setattr(module, name, value)
 
 
 if __name__ == "__main__":

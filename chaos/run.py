@@ -50,7 +50,7 @@ async def run(plan: Plan) -> tuple[Book, Findings, float]:
     began = asyncio.get_running_loop().time()
     site = Site(
         folder,
-        random.Random(plan.seed + 1),  # noqa: S311 -- repeatable, not secret
+        random.Random(plan.seed + 1),
         processes=plan.processes,
         pace=plan.pace,
         queue=plan.queue,
@@ -74,7 +74,7 @@ def _folder() -> Path:
 
 
 async def _play(plan: Plan, site: Site, book: Book) -> Findings:
-    rng = random.Random(plan.seed)  # noqa: S311
+    rng = random.Random(plan.seed)
     rooms = await people.gather(
         site, book, rng, rooms=plan.rooms, persons=plan.persons, shortest=plan.shortest
     )
@@ -83,13 +83,10 @@ async def _play(plan: Plan, site: Site, book: Book) -> Findings:
     async with running(world.clients):
         await world.recovered(loop.time())
         talks = [
-            Talk(room, random.Random(rng.random()), plan.entries // plan.rooms, plan.speed / plan.rooms)  # noqa: S311
+            Talk(room, random.Random(rng.random()), plan.entries // plan.rooms, plan.speed / plan.rooms)
             for room in rooms
         ]
-        hands = [
-            Gremlins(world, random.Random(rng.random()), 1.0, plan.wire_faults // 4)  # noqa: S311
-            for _ in range(4)
-        ]
+        hands = [Gremlins(world, random.Random(rng.random()), 1.0, plan.wire_faults // 4) for _ in range(4)]
         async with asyncio.TaskGroup() as group:
             talking = [group.create_task(talk.run()) for talk in talks]
             spoiling = [group.create_task(hand.run()) for hand in hands]

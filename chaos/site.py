@@ -203,6 +203,7 @@ class Site:
             "AIOCHAT_TRUSTED_PROXIES": "127.0.0.1",
             "AIOCHAT_POST_BURST": "1000",
             "AIOCHAT_POST_RATE": "1000",
+            "AIOCHAT_CONNECTIONS": "1000",
             "AIOCHAT_LOG_LEVEL": "warning",
         }
         for number in range(self._count):

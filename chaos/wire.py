@@ -159,17 +159,18 @@ class End(asyncio.Protocol):
             asyncio.get_running_loop().call_later(0.005, self.pair.cut)
 
     def pause_writing(self) -> None:
-        self.other._read(False)  # noqa: SLF001
+        self.other.read(False)
 
     def resume_writing(self) -> None:
-        self.other._read(True)  # noqa: SLF001
+        self.other.read(True)
 
     def hold(self, held: bool) -> None:
         """Read nothing from here, or go on."""
         self._held = held
-        self._read(not held)
+        self.read(not held)
 
-    def _read(self, go_on: bool) -> None:
+    def read(self, go_on: bool) -> None:
+        """Read on, or not for now."""
         if self._transport is None or self._transport.is_closing():
             return
         if go_on and not self._held:
@@ -179,9 +180,12 @@ class End(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.pair.wire.end(self.pair)
-        transport = self.other._transport  # noqa: SLF001
-        if transport is not None:
-            transport.close()
+        self.other.close()
+
+    def close(self) -> None:
+        """End in order, after what is still to be written."""
+        if self._transport is not None:
+            self._transport.close()
 
     def reset(self) -> None:
         """End with RST instead of FIN."""

@@ -121,8 +121,12 @@ async def test_a_process_told_to_stop_under_load_loses_nothing_and_is_gone_in_ti
 
     async def talk() -> None:
         for number in range(60):
-            for client in play.clients:
-                nonces.append(await play.says(client, f"{play.room.slug} under load {client.name} {number}"))
+            nonces.extend(
+                [
+                    await play.says(client, f"{play.room.slug} under load {client.name} {number}")
+                    for client in play.clients
+                ]
+            )
             await asyncio.sleep(0.03)
 
     talking = asyncio.create_task(talk())
