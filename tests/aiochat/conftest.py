@@ -18,9 +18,15 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from click.testing import CliRunner
+
+from aiochat.cli import main
+from aiochat.embedded import Servers
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
+
+Say = Callable[..., str]
 
 
 def until(happened: Callable[[], object], within: float = PATIENCE) -> None:
@@ -171,3 +177,18 @@ def desk(open_folder: Path) -> Iterator[Desk]:
     """A place to run `aiochat` in."""
     with ExitStack() as stack:
         yield Desk(open_folder, stack)
+
+
+@pytest.fixture
+def say(servers: Servers, clean: None, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """Run `aiochat` with these words; what it says."""
+    monkeypatch.setenv("AIOCHAT_DATABASE_URL", str(servers.database_url))
+    monkeypatch.setenv("AIOCHAT_REDIS_URL", str(servers.redis_url))
+    monkeypatch.setenv("AIOCHAT_SECRET_KEY", "s" * 32)
+
+    def run(line: str, typed: str = "", code: int = 0) -> str:
+        ran = CliRunner(catch_exceptions=False).invoke(main, line.split(), input=typed)
+        assert ran.exit_code == code, ran.output
+        return ran.output.rstrip("\n")
+
+    return run

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from click.testing import CliRunner
 
-from aiochat.cli import main
-from aiochat.embedded import Servers
+from tests.aiochat.conftest import Say
 
 PASSWORD = "a long enough pass phrase\n"
-Say = Callable[..., str]
-
-
-@pytest.fixture
-def say(servers: Servers, clean: None, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """Run `aiochat` with these words; what it says."""
-    monkeypatch.setenv("AIOCHAT_DATABASE_URL", str(servers.database_url))
-    monkeypatch.setenv("AIOCHAT_REDIS_URL", str(servers.redis_url))
-    monkeypatch.setenv("AIOCHAT_SECRET_KEY", "s" * 32)
-
-    def run(line: str, typed: str = "", code: int = 0) -> str:
-        ran = CliRunner(catch_exceptions=False).invoke(main, line.split(), input=typed)
-        assert ran.exit_code == code, ran.output
-        return ran.output.rstrip("\n")
-
-    return run
 
 
 def test_people_get_accounts_and_admins_are_marked(say: Say) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,9 +12,10 @@ from urllib.request import urlopen
 
 import psycopg
 import pytest
+from aiohttp import ClientSession, WSMsgType
 
 from aiochat.embedded import Servers
-from tests.aiochat.conftest import Desk, children_of, free_port, runs, until
+from tests.aiochat.conftest import Desk, Say, children_of, free_port, runs, until
 
 
 def answers(url: str) -> bool:
@@ -87,6 +89,29 @@ def test_workers_end_with_their_parent_and_the_port_is_free_again(served: Desk) 
     until(lambda: not any(map(runs, workers)))
     assert answers(served.url)
     assert again.told(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_sockets_are_told_to_come_back_when_the_site_stops(
+    served: Desk, say: Say, workers: str
+) -> None:
+    await asyncio.to_thread(say, "user add robo --bot")
+    await asyncio.to_thread(say, "room add lobby --owner robo")
+    token = await asyncio.to_thread(say, "user token robo")
+    headers = {"Authorization": f"Bearer {token}"}
+    site = await asyncio.to_thread(served.serve, "--workers", workers)
+    async with (
+        ClientSession() as session,
+        session.ws_connect(f"{served.url}/rooms/lobby/ws", headers=headers, protocols=["aiochat.v2"]) as line,
+    ):
+        assert (await line.receive_json(timeout=10))["type"] == "hello"
+        site.process.send_signal(signal.SIGTERM)
+        while (frame := await line.receive(timeout=10)).type is WSMsgType.TEXT:
+            continue
+        assert frame.type is WSMsgType.CLOSE
+        assert frame.data == 1012
+    assert await asyncio.to_thread(site.ends) == 0
+    assert len(site.said) == 1, site.said
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
