@@ -278,6 +278,7 @@ class Client:
             await self._resume()
         if self.view.is_stale:
             await self._refresh()
+        self._book.ring()
 
     async def _refresh(self) -> None:
         """Words came back that may not be known here: read the window again."""

@@ -95,9 +95,8 @@ async def latencies(play: Play, rounds: int) -> list[float]:
     speaker, hearer = play.clients[0], play.clients[1]
     for number in range(rounds):
         text = f"{play.room.slug} {number} {loop.time()} {WORDS}"
-        began = loop.time()
+        heard, began = hearer.view.last, loop.time()
         await play.says(speaker, text)
-        heard = hearer.view.last
         while hearer.view.last == heard:
             await play.book.changes()
         taken.append(loop.time() - began)
