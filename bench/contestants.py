@@ -20,7 +20,7 @@ PEERS = HERE / ".venv/bin/python"
 OURS, NAIVE, KEEPS = "aiochat", "naive", "naive, one INSERT each"
 EACH, JOINED = "C, each", "C, joined"
 SOCKETIO, CHANNELS = "socket.io", "Channels"
-SHORT = (OURS, NAIVE, "websockets", EACH, JOINED)
+SHORT = (OURS, NAIVE, KEEPS, "websockets", EACH, JOINED)
 
 
 @dataclass

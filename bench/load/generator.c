@@ -197,7 +197,7 @@ static void run_for(double length) {
 }
 
 static double connect_all(void) {
-    uint64_t begun = now_ns(), deadline = begun + 180000000000ull;
+    uint64_t begun = now_ns(), deadline = begun + 600000000000ull;
     int at = 0;
     while ((at < count || opening > 0) && now_ns() < deadline) {
         uint64_t now = now_ns();
