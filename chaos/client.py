@@ -370,8 +370,7 @@ async def running(clients: list[Client]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for client in clients:
-            client.come_back_no_more()
+        await asyncio.gather(*(client.leave() for client in clients))
         for task in tasks:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):

@@ -1,0 +1,161 @@
+"""A backup is the site at one moment, in one file, and comes back as it was; under live clients it is a new epoch."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from aiochat import backup
+from aiochat.backup import BadBackup
+from aiochat.migrate import migrate
+from aiochat.trouble import Trouble
+from tests.chaos.conftest import Play
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def rows(url: str, table: str) -> list[Any]:
+    with psycopg.connect(url) as line:
+        return sorted(line.execute(f"SELECT t::text FROM {table} t").fetchall())
+
+
+def tables(url: str) -> list[str]:
+    with psycopg.connect(url) as line:
+        return [
+            name
+            for (name,) in line.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migratehistory'"
+            )
+        ]
+
+
+@pytest.fixture
+def elsewhere(play: Play) -> str:
+    """Another, empty database on the same server, migrated."""
+    url = play.site.servers.database_url
+    name = f"elsewhere_{play.room.slug}"
+    with psycopg.connect(url, autocommit=True) as line:
+        line.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    other = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+    migrate(other)
+    return other
+
+
+async def something_is_said(play: Play, count: int = 40) -> None:
+    nonces = [
+        await play.says(client, f"{play.room.slug} {client.name} {number} \\N \\. tab\t newline\n “ü” 🜂")
+        for number in range(count)
+        for client in play.clients
+    ]
+    await play.is_answered(*nonces)
+    await play.is_well()
+
+
+async def test_what_is_put_back_is_row_by_row_what_was_there(
+    play: Play, elsewhere: str, tmp_path: Path
+) -> None:
+    await something_is_said(play)
+    url, file = play.site.servers.database_url, tmp_path / "site.backup"
+    kept = {table: rows(url, table) for table in tables(url)}
+    counts = await asyncio.to_thread(backup.write, url, file)
+    assert file.stat().st_mode & 0o077 == 0
+    assert counts == {table: len(found) for table, found in kept.items()}
+    assert await asyncio.to_thread(backup.read, elsewhere, file) == counts
+    for table in kept:
+        if table != "site":
+            assert rows(elsewhere, table) == kept[table]
+    with psycopg.connect(url) as here, psycopg.connect(elsewhere) as there:
+        epoch = "SELECT epoch FROM site"
+        assert here.execute(epoch).fetchone() != there.execute(epoch).fetchone(), "always a new epoch"
+        new = "INSERT INTO users (name, name_key) VALUES ('new', 'new') RETURNING id > (SELECT max(id) FROM users)"
+        assert there.execute(new).fetchone() == (True,), "ids go on where they were"
+
+
+async def test_a_backup_made_while_people_speak_is_one_moment(
+    play: Play, elsewhere: str, tmp_path: Path
+) -> None:
+    url, going_on = play.site.servers.database_url, True
+
+    async def speak() -> None:
+        number = 0
+        while going_on:
+            number += 1
+            await play.is_answered(await play.says(play.clients[0], f"{play.room.slug} meanwhile {number}"))
+
+    speaking = asyncio.create_task(speak())
+    for number in range(5):
+        file = tmp_path / f"{number}.backup"
+        await asyncio.to_thread(backup.write, url, file)
+        await asyncio.to_thread(backup.read, elsewhere, file, replace=True)
+        with psycopg.connect(elsewhere) as line:
+            uneven = line.execute(
+                "SELECT slug, last_seq, (SELECT max(seq) FROM messages m WHERE m.room_id = r.id), "
+                "(SELECT count(*) FROM messages m WHERE m.room_id = r.id) FROM rooms r"
+            ).fetchall()
+        assert [row for row in uneven if not row[1] == row[2] == row[3]] == []
+    going_on = False
+    await speaking
+
+
+async def test_half_a_backup_changes_nothing(play: Play, elsewhere: str, tmp_path: Path) -> None:
+    await something_is_said(play, 5)
+    whole = tmp_path / "whole.backup"
+    backup.write(play.site.servers.database_url, whole)
+    backup.read(elsewhere, whole)
+    before = rows(elsewhere, "messages")
+    data, half = whole.read_bytes(), tmp_path / "half.backup"
+    plain = gzip.decompress(data)
+    for broken in (
+        data[: len(data) // 2],
+        data[:10],
+        b"",
+        b"no backup",
+        gzip.compress(plain[: len(plain) // 2]),
+    ):
+        half.write_bytes(broken)
+        with pytest.raises(BadBackup):
+            backup.read(elsewhere, half, replace=True)
+        assert rows(elsewhere, "messages") == before
+
+
+async def test_people_are_not_overwritten_by_accident(play: Play, tmp_path: Path) -> None:
+    url, file = play.site.servers.database_url, tmp_path / "site.backup"
+    backup.write(url, file)
+    with pytest.raises(Trouble, match="--replace"):
+        backup.read(url, file)
+    with pytest.raises(Trouble, match="exists already"):
+        backup.write(url, file)
+    with pytest.raises(Trouble, match="no file"):
+        backup.read(url, tmp_path / "nothing")
+
+
+async def test_of_a_newer_site_nothing_is_taken(play: Play, elsewhere: str, tmp_path: Path) -> None:
+    file = tmp_path / "newer.backup"
+    file.write_bytes(gzip.compress(b'{"aiochat": 1, "migrations": ["001_initial", "999_far_off"]}\n'))
+    with pytest.raises(BadBackup, match="999_far_off"):
+        backup.read(elsewhere, file)
+
+
+async def test_a_backup_put_back_under_live_clients_mixes_no_numbers(play: Play, tmp_path: Path) -> None:
+    url, file = play.site.servers.database_url, tmp_path / "site.backup"
+    await something_is_said(play, 5)
+    await asyncio.to_thread(backup.write, url, file)
+    drafts = play.book.sent.copy()
+    await something_is_said(play, 5)
+    heard = play.clients[0].view.last
+    # What was said after the backup is not there any more, and is nobody's fault.
+    play.book.sent = drafts
+    await asyncio.to_thread(backup.read, url, file, replace=True)
+    async with asyncio.timeout(30):
+        while play.book.resumes["another epoch"] < len(play.clients):
+            await play.book.changes()
+    await play.world.recovered(asyncio.get_running_loop().time())
+    assert play.book.resumes["reloaded"] == len(play.clients)
+    assert play.clients[0].view.jumps[-1][0] >= heard
+    await play.is_well()
