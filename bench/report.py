@@ -67,6 +67,10 @@ def write_paper(outcomes: dict[str, Outcome], contestants: dict[str, Contestant]
     lines = [BEGIN, "", f"Measured by `{how}` on {_machine()}.", ""]
     met, all_ = _met(outcomes)
     lines += [f"{met} of {all_} goals met.", ""]
+    panels = _panels(contestants)
+    if panels:
+        CHART.write_text(svg(panels, f"Measured by {how} on {_machine()}; medians."), "utf-8")
+        lines += [f"![{' and '.join(panel.title for panel in panels)}]({CHART.name})", ""]
     for name, outcome in outcomes.items():
         lines += [f"## {name}", ""]
         if outcome.goals:
@@ -79,9 +83,6 @@ def write_paper(outcomes: dict[str, Outcome], contestants: dict[str, Contestant]
     before, _, rest = paper.partition(BEGIN)
     _, _, after = rest.partition(END)
     PAPER.write_text(before + "\n".join(lines) + after, "utf-8")
-    panels = _panels(contestants)
-    if panels:
-        CHART.write_text(svg(panels, f"Measured by {how} on {_machine()}; medians."), "utf-8")
 
 
 def _panels(contestants: dict[str, Contestant]) -> list[Panel]:
