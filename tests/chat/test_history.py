@@ -238,3 +238,28 @@ async def test_below_the_floor_there_is_nothing(
     assert [event.seq for event in await history.since(lobby, 0, 3, floor=3)] == [3]
     page = await history.before(lobby, 3, floor=3)
     assert (page.entries, page.complete) == ([], True)
+
+
+async def test_what_was_cleared_costs_no_reader_anything(
+    node: Node, history: History, ann: Person, lobby: int
+) -> None:
+    await node.manager.execute(
+        "INSERT INTO messages (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, ordinal, text) "
+        "SELECT %s, n, 'message', %s, 'ann', now(), n, ''::bytea, n, 'long ago' FROM generate_series(1, 5000) n",
+        lobby,
+        ann.id,
+    )
+    await node.manager.execute("UPDATE rooms SET last_seq = 5000, cleared_upto = 5000 WHERE id = %s", lobby)
+    await node.manager.execute("ANALYZE messages")
+    (seq,) = await say(node, lobby, ann, "fresh")
+    async with node.manager.transaction():
+        for page in (
+            await history.latest(lobby),
+            await history.before(lobby, seq + 1),
+            await history.after(lobby, 0),
+        ):
+            assert [event.seq for event in page.entries] == [seq]
+        looked_at = await node.manager.value(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'messages'"
+        )
+    assert looked_at < 100
