@@ -53,6 +53,7 @@ class View:
         self.jumps.append((self.last, head))
         self.kinds.clear()
         self.texts.clear()
+        self.nonces.clear()
         self._early = {seq: frame for seq, frame in self._early.items() if seq > head}
         for entry in entries:
             if entry["seq"] <= head:
