@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
-.PHONY: run test check fmt coverage migrate bench bench-full pins clean
+.PHONY: run test check fmt coverage migrate chaos bench bench-full pins clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/aiochat serve --with-parent
@@ -28,6 +28,10 @@ check: $(VENV)/.dev
 	@sh .ci/check_javascript
 
 # How fast it is beside its peers: a few minutes; with every peer, for docs/performance.md, about an hour.
+# Everything that can break, for a quarter of an hour; SEED=2 breaks it in another order.
+chaos: $(VENV)/.test
+	@$(BIN)/python -m chaos --seed $(or $(SEED),1)
+
 bench: $(VENV)/.run bench/.venv/.made
 	@$(BIN)/python -m bench --short
 
