@@ -154,7 +154,7 @@ def test_a_file_in_place_of_the_folder_is_one_sentence(open_folder: Path) -> Non
 
 
 def test_a_folder_nobody_may_make_is_one_sentence() -> None:
-    with pytest.raises(EmbeddedError, match="AIOCHAT_DATA_DIR"), embedded.running(Path("/sys/aiochat")):
+    with pytest.raises(EmbeddedError, match="AIOCHAT_DATA_DIR"), embedded.running(Path("/proc/aiochat")):
         pass
 
 
