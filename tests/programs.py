@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
+
+from playwright._impl._driver import compute_driver_executable
 
 NAMES = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
 SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")
@@ -25,4 +29,18 @@ def find(program: str) -> Path | None:
 def missing(programs: tuple[str, ...]) -> str | None:
     """The sentence that says which of these is not here, None where all are."""
     gone = [program for program in programs if find(program) is None]
-    return f"{', '.join(gone)} not found here" if gone else None
+    if gone:
+        return f"{', '.join(gone)} not found here"
+    if "chromium" in programs and not driver_runs():
+        return "what drives the browser does not run here (Debian: apt install libatomic1)"
+    return None
+
+
+@cache
+def driver_runs() -> bool:
+    """Whether playwright's own program runs: it needs a library that not every system has."""
+    try:
+        program, _ = compute_driver_executable()
+        return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
