@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import statistics
 from pathlib import Path
@@ -15,8 +16,8 @@ from tests.chaos.conftest import Play
 
 pytestmark = pytest.mark.timeout(180)
 
-READERS = 200
-STALLED = 20
+READERS = int(os.environ.get("CHAOS_READERS", "200"))
+STALLED = READERS // 10
 ROUNDS = 60
 WORDS = "x" * 1500
 MOST_OWED = 2 << 20

@@ -286,6 +286,25 @@ async def test_a_nonce_is_ones_own_and_the_rooms_own(
     ]
 
 
+async def test_a_nonce_is_remembered_after_a_restart_and_a_week(
+    manager: Manager, backstage: Backstage, ann: Person, lobby: int
+) -> None:
+    first = Process(manager)
+    await first.journal.open()
+    await first.says(words(lobby, ann, "hello", "n1"))
+    await first.journal.close()
+    await manager.execute("UPDATE messages SET at = at - interval '8 days'")
+    second = Process(manager)
+    await second.journal.open()
+    (answer,) = await second.says(words(lobby, ann, "hello", "n1"))
+    (other,) = await second.says(words(lobby, ann, "hello again", "n1"))
+    await second.journal.close()
+    assert isinstance(answer, Answer)
+    assert (answer.seq, answer.duplicate) == (1, True)
+    assert isinstance(other, NonceConflict)
+    assert await backstage.texts(lobby) == ["hello"]
+
+
 async def test_a_nonce_with_other_words_is_refused(process: Process, ann: Person, lobby: int) -> None:
     answers = await process.says(words(lobby, ann, "one", "n"), words(lobby, ann, "two", "n"))
     assert isinstance(answers[0], Answer)
