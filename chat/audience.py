@@ -99,8 +99,8 @@ class Audience:
             self._tasks.once("following", self._look_again(user_id, signal.room_id))
 
     async def _count_anew(self, room_id: int) -> None:
-        for user_id in self._unread.members(room_id):
-            await self._look_again(user_id, room_id)
+        for user_id, standing in await self._unread.count_anew(room_id):
+            self._tell_unread(user_id, room_id, standing)
 
     async def _look_again(self, user_id: int, room_id: int) -> None:
         standing = (await self._unread.watch(user_id)).get(room_id)

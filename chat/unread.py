@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from chat.signals import ReadMoved, Stirred
 from helpers.database import Manager
 
-STANDING = """SELECT m.room_id, r.slug, r.last_ordinal, greatest(m.read_ordinal, r.cleared_ordinal),
+STANDING = """SELECT m.user_id, m.room_id, r.slug, r.last_ordinal, greatest(m.read_ordinal, r.cleared_ordinal),
     (SELECT count(*) FROM mentions n WHERE n.room_id = m.room_id AND n.user_id = m.user_id
         AND n.seq > greatest(m.read_seq, r.cleared_upto))
-    FROM memberships m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = %s AND m.is_member"""
+    FROM memberships m JOIN rooms r ON r.id = m.room_id WHERE m.is_member"""
 
 
 @dataclass(slots=True)
@@ -38,9 +38,9 @@ class Unread:
 
     async def watch(self, user_id: int) -> dict[int, Standing]:
         """Begin, or begin anew, to follow this person's rooms: where they stand, by room."""
-        rows = await self._manager.rows(STANDING, user_id)
+        rows = await self._manager.rows(f"{STANDING} AND m.user_id = %s", user_id)
         self.forget(user_id)
-        self._people[user_id] = {room_id: Standing(*rest) for room_id, *rest in rows}
+        self._people[user_id] = {room_id: Standing(*rest) for _, room_id, *rest in rows}
         for room_id in self._people[user_id]:
             self._members.setdefault(room_id, set()).add(user_id)
         return self._people[user_id]
@@ -68,6 +68,22 @@ class Unread:
                 standing.mentions += stirred.mentioned.count(user_id)
                 concerned.append((user_id, standing))
         return concerned
+
+    async def count_anew(self, room_id: int) -> list[tuple[int, Standing]]:
+        """Ask the database once for everybody followed here whose room it is; who they are, and where they stand."""
+        rows = await self._manager.rows(
+            f"{STANDING} AND m.room_id = %s AND m.user_id = ANY (%s::bigint[])",
+            room_id,
+            list(self.members(room_id)),
+        )
+        counted: list[tuple[int, Standing]] = []
+        for user_id, _, _, ordinal, read, mentions in rows:
+            standing = self._people.get(user_id, {}).get(room_id)
+            if standing is not None:
+                standing.ordinal = max(standing.ordinal, ordinal)
+                standing.read, standing.mentions = read, mentions
+                counted.append((user_id, standing))
+        return counted
 
     def read(self, moved: ReadMoved) -> Standing | None:
         """Take in that somebody has read; where they stand now, if they are followed here."""

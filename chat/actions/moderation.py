@@ -18,6 +18,7 @@ from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
+from chat.signals import Belongs
 from chat.times import say_count, say_moment
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ async def kick(
         if target.present_since is not None and log.room.set.comings_and_goings:
             await leave(log, target.person, target.present_since)
         log.answer = f"Removed @{target.name}. They can come back in {node.limits.kick} s."
+    if log.room.set.private:
+        # Their sockets in other rooms must not go on hearing how much is said here.
+        node.hub.audience.signal(Belongs(target.user_id, room.id, False))
     silent = await _see_out(node, room.id, target.user_id, kicked.seq)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
 

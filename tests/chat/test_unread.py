@@ -108,6 +108,20 @@ async def test_what_is_cleared_is_not_unread_until_it_is_back(
     await until(lambda: counts(seat, garden)[-1] == (1, 1))
 
 
+async def test_however_many_follow_a_room_it_is_counted_anew_by_one_question(
+    node: Node, unread: Unread, lobby: int, garden: int, ann: Person, ben: Person
+) -> None:
+    for who in (ann, ben):
+        await unread.watch(who.id)
+    unread.stir(Stirred(lobby, 9, 9))
+    await node.journal.append(words(garden, ben, "hello", mentions=[ann.id]))
+    counted = {user_id: (one.count, one.mentions) for user_id, one in await unread.count_anew(garden)}
+    assert counted == {ann.id: (1, 1), ben.id: (1, 0)}
+    assert unread._people[ann.id][lobby].count == 9, "other rooms stay as they were"
+    unread.forget(ben.id)
+    assert [user_id for user_id, _ in await unread.count_anew(garden)] == [ann.id]
+
+
 async def test_a_room_one_comes_to_belong_to_is_counted_too(
     node: Node, backstage: Backstage, lobby: int, ann: Person, ben: Person
 ) -> None:

@@ -85,6 +85,24 @@ async def test_of_a_private_room_nothing_remains_to_who_was_removed(
     assert "cellar" not in (await alice.opens("/rooms")).text
 
 
+async def test_who_was_removed_from_a_private_room_hears_no_more_how_much_is_said_there(
+    alice: Person, olga: Person, house: House
+) -> None:
+    for slug in ("cellar", "garden"):
+        await house.room(slug, olga, private=True)
+        await house.ranks(alice, Role.MEMBER, slug)
+    await alice.enters("lobby")
+    await olga.enters("cellar")
+    await olga.says("come down")
+    await alice.hears("unread", room="cellar", count=1)
+    await olga.says("/kill alice")
+    await olga.says("now we are alone")
+    await olga.enters("garden")
+    await olga.says("lovely weather")
+    await alice.hears("unread", room="garden", count=1)
+    assert not [told for told in await alice.tab.all_heard("unread") if told.room == "cellar"]
+
+
 @pytest.mark.parametrize(
     ("who", "line", "code"),
     [
