@@ -17,6 +17,7 @@ from chat.signals import SIGNALS, Belongs, ReadMoved, Stirred
 from chat.unread import Standing, Unread
 from helpers.bus import Bus
 from helpers.database import Manager
+from helpers.locks import Locks
 from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class Audience:
         self._bus = bus
         self._unread = Unread(manager)
         self._by_user: dict[int, set[Connection]] = {}
+        self._followed: set[int] = set()
+        self._following: Locks[int] = Locks()
         self._tasks = Tasks("audience")
         self._beat = 0
 
@@ -48,20 +51,25 @@ class Audience:
     # -- coming and going ------------------------------------------------------------------------------------
 
     async def connect(self, connection: Connection) -> None:
-        """Look after a connection from now on."""
-        connections = self._by_user.setdefault(connection.user.id, set())
-        connections.add(connection)
-        if len(connections) == 1:
-            await self._bus.subscribe(user_topic(connection.user.id))
-            await self._unread.watch(connection.user.id)
+        """Look after a connection from now on. On return nothing passes its user by."""
+        user_id = connection.user.id
+        self._by_user.setdefault(user_id, set()).add(connection)
+        # A second connection waits for what the first has begun, or it would miss a sign-out.
+        async with self._following.of(user_id):
+            if user_id not in self._followed:
+                await self._bus.subscribe(user_topic(user_id))
+                await self._unread.watch(user_id)
+                self._followed.add(user_id)
 
     async def disconnect(self, connection: Connection) -> None:
         """It is gone."""
-        connections = self._by_user.get(connection.user.id, set())
-        connections.discard(connection)
-        if not connections and self._by_user.pop(connection.user.id, None) is not None:
-            self._unread.forget(connection.user.id)
-            await self._bus.unsubscribe(user_topic(connection.user.id))
+        user_id = connection.user.id
+        self._by_user.get(user_id, set()).discard(connection)
+        async with self._following.of(user_id):
+            if not self._by_user.get(user_id) and self._by_user.pop(user_id, None) is not None:
+                self._followed.discard(user_id)
+                self._unread.forget(user_id)
+                await self._bus.unsubscribe(user_topic(user_id))
 
     def of(self, user_id: int) -> tuple[Connection, ...]:
         """This user's connections to this process."""

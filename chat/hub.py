@@ -32,6 +32,7 @@ from chat.signals import NODES, SIGNALS, Activity, HaveYouHeard, Heard, Remark, 
 from helpers.bus import Bus
 from helpers.codec import BadFrame
 from helpers.database import Manager
+from helpers.locks import Locks
 from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Hub:
         self._manager = manager
         self._bus = bus
         self._channels: dict[int, Channel] = {}
-        self._opening: dict[int, asyncio.Lock] = {}
+        self._opening: Locks[int] = Locks()
         self._stirred: dict[int, Stirred] = {}
         self._asked: dict[str, tuple[set[str], asyncio.Event]] = {}
         self._tasks = Tasks("hub")
@@ -165,8 +166,7 @@ class Hub:
 
     async def channel(self, room_id: int) -> Channel:
         """The live room, opened if nobody listened here yet. Raises NoSuchRoom."""
-        lock = self._opening.setdefault(room_id, asyncio.Lock())
-        async with lock:
+        async with self._opening.of(room_id):
             channel = self._channels.get(room_id)
             if channel is None:
                 # Listen first, then read where the log ends: what comes in between is not missed.
@@ -197,8 +197,7 @@ class Hub:
         """A listener is gone; the channel closes with the last one."""
         channel.listeners.discard(listener)
         room_id = channel.room.id
-        lock = self._opening.setdefault(room_id, asyncio.Lock())
-        async with lock:
+        async with self._opening.of(room_id):
             if not channel.listeners and self._channels.get(room_id) is channel:
                 del self._channels[room_id]
                 await self._bus.unsubscribe(room_topic(room_id))

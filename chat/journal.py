@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from weakref import WeakValueDictionary
 
 import peewee
 
@@ -22,6 +21,7 @@ from chat.log import Answer, Log, Request, lock_room
 from chat.post import Post, Verdict, refusal, said
 from helpers.database import Manager, is_lost, sqlstate
 from helpers.errors import AppError
+from helpers.locks import Locks
 from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ class Journal:
         self._queue: deque[Post] = deque()
         self._something = asyncio.Event()
         self._waiting_rooms: dict[int, deque[Post]] = {}
-        self._doors: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        # Acts of this process queue here for a room, not at its row: there each would hold a line to the database.
+        self._doors: Locks[int] = Locks()
         self._tasks = Tasks("journal")
         self._closing = False
         self._idle = asyncio.Event()
@@ -132,7 +133,7 @@ class Journal:
         self._require_no_transaction()
         async with AsyncExitStack() as doors:
             for room_id in sorted(set(room_ids)):
-                await doors.enter_async_context(self._door(room_id))
+                await doors.enter_async_context(self._doors.of(room_id))
             logs: dict[int, Log] = {}
             try:
                 async with self._manager.transaction():
@@ -154,13 +155,6 @@ class Journal:
                     self._announce(
                         Batch(room_id, [*opened.events, *opened.passing], opened.room.last_ordinal)
                     )
-
-    def _door(self, room_id: int) -> asyncio.Lock:
-        # Acts of this process queue here for a room, not at its row: there each would hold a line to the database.
-        door = self._doors.get(room_id)
-        if door is None:
-            door = self._doors[room_id] = asyncio.Lock()
-        return door
 
     async def _write(self) -> None:
         committed: Committed = []

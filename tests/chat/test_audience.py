@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from accounts import events
@@ -11,9 +13,25 @@ from chat.events import Person, ReadMark
 from chat.node import Node
 from chat.pace import Pace
 from chat.signals import ReadMoved
+from helpers.bus import MemoryBus
 from tests.chat.backstage import Backstage, Seat, until
 
 QUICK_WHEEL = Pace(beat=0.01, heartbeat=3, silence=0.2, check=3600, sweep=3600)
+
+
+class SlowBus(MemoryBus):
+    """A bus that confirms a person's topic only when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.hears = asyncio.Event()
+
+    async def subscribe(self, topic: str) -> None:
+        if topic.startswith("aiochat:{user:"):
+            self.asked.set()
+            await self.hears.wait()
+        await super().subscribe(topic)
 
 
 async def test_everybody_is_asked_for_a_sign_of_life_once_a_round(
@@ -96,3 +114,18 @@ async def test_a_person_is_listened_for_while_they_are_connected(
     for _ in range(2):
         await audience.disconnect(second.listener.connection)
     assert audience.of(ann.id) == ()
+
+
+async def test_a_second_tab_waits_until_its_person_is_listened_for(
+    backstage: Backstage, lobby: int, ann: Person
+) -> None:
+    bus = SlowBus()
+    node = await backstage.node(bus)
+    seats = [asyncio.create_task(backstage.seat(node, lobby, ann)) for _ in range(2)]
+    await bus.asked.wait()
+    await asyncio.wait(seats, timeout=0.05)
+    assert not any(seat.done() for seat in seats), "a sign-out now would pass them by"
+    bus.hears.set()
+    for seat in await asyncio.gather(*seats):
+        await node.hub.audience.disconnect(seat.listener.connection)
+    assert not node.hub.audience._followed
