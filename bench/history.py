@@ -25,8 +25,8 @@ LARGE, LARGE_IN_SHORT = 5_000_000, 200_000
 PAGES = 400
 FILL = """INSERT INTO messages
         (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, ordinal, text, parts)
-    SELECT %(room)s, n, 'message', 1 + n %% 1000, 'p' || (1 + n %% 1000), now() - (%(many)s::bigint - n) * interval '1 second',
-        'n' || n, '\\x00', n, 'entry ' || n || repeat(' word', 14),
+    SELECT %(room)s, n, 'message', 1 + n %% 1000, 'p' || (1 + n %% 1000),
+        now() - (%(many)s::bigint - n) * interval '1 second', 'n' || n, '\\x00', n, 'entry ' || n || repeat(' word', 14),
         jsonb_build_array(jsonb_build_object('t', 'text', 's', 'entry ' || n || repeat(' word', 14)))
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) n"""
 STEP = 500_000
@@ -93,8 +93,9 @@ def _fill(backend: Backend, slug: str, many: int, reader: int) -> Log:
             (row[0], reader, many // 2, many // 2),
         )
         database.execute(
-            "INSERT INTO mentions (room_id, user_id, seq) SELECT %s, %s, n FROM generate_series(%s::bigint, %s::bigint, %s::bigint) n",
-            (row[0], reader, many // 100, many, many // 100),
+            "INSERT INTO mentions (room_id, user_id, seq) "
+            "SELECT %s, %s, n FROM generate_series(%s::bigint, %s::bigint, %s::bigint) n",
+            (row[0], reader, many // 10, many, many // 10),
         )
     return Log(slug, row[0], many, reader)
 
