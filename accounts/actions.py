@@ -75,16 +75,20 @@ async def list_users(manager: Manager, *, limit: int = 1000) -> list[User]:
     return [user for user in map(user_from, rows) if user is not None]
 
 
+def require_newcomer(name: str, password: str) -> None:
+    """Refuse what can never be an account, before anything is counted or hashed. Raises `BadName`, `BadPassword`."""
+    require_password(password, name=clean_name(name))
+
+
 async def newcomer(name: str, password: str | None) -> Newcomer:
     """Tidy the name and hash the password, before any transaction: hashing takes its time.
 
     Raises `BadName`, `BadPassword`, `Busy`.
     """
-    name = clean_name(name)
     if password is None:
-        return Newcomer(name, None)
-    require_password(password, name=name)
-    return Newcomer(name, await passwords.PASSWORDS.hash(password))
+        return Newcomer(clean_name(name), None)
+    require_newcomer(name, password)
+    return Newcomer(clean_name(name), await passwords.PASSWORDS.hash(password))
 
 
 async def enrol(manager: Manager, comer: Newcomer, *, is_admin: bool = False, is_bot: bool = False) -> User:

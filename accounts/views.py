@@ -103,8 +103,10 @@ async def register(request: web.Request) -> web.StreamResponse:
     if site.registration != "open" or not site.is_set_up:
         raise RegistrationClosed
     try:
-        comer = await actions.newcomer(form["name"], form["password"])
+        actions.require_newcomer(form["name"], form["password"])
+        # Counted before the password is hashed, or whoever comes too often still keeps the house busy.
         await doors.count_sign_up(request.config_dict[REDIS], request.remote)
+        comer = await actions.newcomer(form["name"], form["password"])
         user = await actions.enrol(manager, comer)
     except AppError as error:
         form.refuse(error, beside="name")

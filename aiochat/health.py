@@ -11,7 +11,6 @@ from helpers.database import DatabaseDown
 from helpers.web import MANAGER, REDIS, json_response
 
 ANSWER_WITHIN = 2.0
-NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
@@ -22,7 +21,7 @@ async def healthz(request: web.Request) -> web.StreamResponse:
         await socket.send_str("ok")
         await socket.close()
         return socket
-    return json_response({"status": "ok"}, headers=NOT_KEPT)
+    return json_response({"status": "ok"})
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -33,7 +32,7 @@ async def readyz(request: web.Request) -> web.Response:
         "database": "ok" if database else "unavailable",
         "redis": "ok" if redis else "unavailable",
     }
-    return json_response(told, 200 if database and redis else 503, NOT_KEPT)
+    return json_response(told, 200 if database and redis else 503)
 
 
 async def _database_answers(request: web.Request) -> bool:

@@ -7,7 +7,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from accounts import doors
-from accounts.actions import Newcomer, newcomer
+from accounts.actions import Newcomer, newcomer, require_newcomer
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import SITE_CARD, USER
 from accounts.middlewares import login_required
@@ -95,8 +95,9 @@ async def join(request: web.Request) -> web.StreamResponse:
     comer: Newcomer | User
     try:
         if user is None:
-            comer = await newcomer(form["name"], form["password"])
+            require_newcomer(form["name"], form["password"])
             await doors.count_sign_up(request.config_dict[REDIS], request.remote)
+            comer = await newcomer(form["name"], form["password"])
         else:
             comer = user
         joined, invited = await invitations.accept(node, token, comer)

@@ -96,9 +96,10 @@ async def read_json(request: web.Request, kind: type[T], *, limit: int = 65536) 
 
 
 def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """An answer in JSON; dataclasses, structs, dates and uuids included."""
+    """An answer in JSON; dataclasses, structs, dates and uuids included. No cache keeps it."""
     body = msgspec.json.encode(data)
-    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    return web.Response(body=body, status=status, content_type="application/json", headers=kept)
 
 
 def wants_json(request: web.Request) -> bool:
@@ -121,7 +122,10 @@ class Paging:
     def asked(self) -> dict[str, int]:
         """What was given, by name."""
         numbers = {"before": self.before, "after": self.after, "around": self.around}
-        return {"limit": self.limit, **{name: number for name, number in numbers.items() if number is not None}}
+        return {
+            "limit": self.limit,
+            **{name: number for name, number in numbers.items() if number is not None},
+        }
 
 
 def read_paging(request: web.Request, *, usual: int = 50, most: int = 200) -> Paging:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from accounts import actions, doors
+from accounts import actions, doors, passwords
 from accounts.models import User
 from accounts.site import SiteCard, read_site
 from aiochat.settings import Settings
@@ -122,6 +122,14 @@ class TestRegistering:
         assert page.status == 429
         assert int(page.headers["Retry-After"]) > 3000
         assert "The next one counts in" in page.text
+
+    async def test_who_comes_too_often_has_no_password_hashed(
+        self, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(doors.SIGN_UPS, "limit", 0)
+        monkeypatch.setattr(passwords.PASSWORDS, "hash", None)
+        assert (await visitor.fills("/register", name="ann", password=PASSWORD)).status == 429
+        assert (await visitor.fills("/register", name="ann", password="short")).status == 400, "not counted"
 
 
 class TestSigningIn:
