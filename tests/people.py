@@ -26,7 +26,7 @@ from chat.policy import Role
 
 PASSWORD = "tide-gauge-7"
 PROTOCOL = "aiochat.v2"
-PATIENCE = 15.0
+PATIENCE = 30.0
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]*)"')
 HANDSHAKE = {
     "Connection": "Upgrade",

@@ -25,7 +25,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 10_000
+PATIENCE = 30_000
 DESKTOP = {"width": 1280, "height": 880}
 
 Meet = Callable[..., Awaitable[Person]]

@@ -25,7 +25,7 @@ from chat.sockets.room import DIALECT
 from helpers.bus import Bus, MemoryBus, RedisBus
 from helpers.database import Manager
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 QUICK = Pace(activity=0.02, check=3600, sweep=3600, grace=0)
 """Nothing is healed unless a test asks for it."""
 
