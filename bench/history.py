@@ -26,7 +26,8 @@ PAGES = 400
 FILL = """INSERT INTO messages
         (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, ordinal, text, parts)
     SELECT %(room)s, n, 'message', 1 + n %% 1000, 'p' || (1 + n %% 1000),
-        now() - (%(many)s::bigint - n) * interval '1 second', 'n' || n, '\\x00', n, 'entry ' || n || repeat(' word', 14),
+        now() - (%(many)s::bigint - n) * interval '1 second', 'n' || n, '\\x00', n,
+        'entry ' || n || repeat(' word', 14),
         jsonb_build_array(jsonb_build_object('t', 'text', 's', 'entry ' || n || repeat(' word', 14)))
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) n"""
 STEP = 500_000
