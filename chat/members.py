@@ -14,14 +14,17 @@ from helpers.database import Manager
 
 MEMBER_COLUMNS = """u.id, u.name, u.is_guest, u.is_admin, coalesce(m.is_member, false), coalesce(m.role, 0),
     coalesce(m.voiced, false), m.muted_until, m.banned_until, m.out_until, coalesce(m.reason, ''),
-    m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1)"""
+    m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1), clock_timestamp()"""
 ROOM_FIELDS = tuple(Room._meta.sorted_field_names)  # noqa: SLF001 - peewee's own way to ask
 ROOM_COLUMNS = ", ".join(f"r.{name}" for name in ROOM_FIELDS)
 
 
 @dataclass(slots=True)
 class Member:
-    """A user as one room knows them. Moments are in UTC; `floor` is the first number they may see."""
+    """A user as one room knows them. `floor` is the first number they may see.
+
+    `asked_at` is when this was so, by the database's clock: how long somebody is kept out is measured by that alone.
+    """
 
     room_id: int
     user_id: int
@@ -38,6 +41,7 @@ class Member:
     present_since: int | None
     read_seq: int
     floor: int
+    asked_at: datetime
 
     @property
     def role(self) -> Role:
@@ -116,7 +120,7 @@ def admit(room: Room, member: Member) -> None:
         # A ban is told only to those who could know of the room.
         raise NoSuchRoom
     require_entry(
-        now=datetime.now(UTC),
+        now=member.asked_at,
         banned_until=member.banned_until,
         out_until=member.out_until,
         reason=member.reason,
