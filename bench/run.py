@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from bench import connections, fanout, history, journal, product, report, stalled, starting
 from bench.contestants import SHORT, everybody, missing
@@ -34,6 +36,8 @@ def main() -> None:
     if len(CORES) < 2:
         sys.exit("Two processors are needed: one for the server, one for the generator.")
     names = list(asked.only or PHASES)
+    # Told to end, it still stops what it started.
+    signal.signal(signal.SIGTERM, _end)
     os.sched_setaffinity(0, {OTHER_CORE})
     hold_many_files()
     started = time.monotonic()
@@ -78,6 +82,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="how long one run is measured")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md and its chart")
     return parser.parse_args()
+
+
+def _end(*_: object) -> NoReturn:
+    sys.exit(1)
 
 
 def _say(line: str) -> None:
