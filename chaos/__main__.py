@@ -13,7 +13,7 @@ import uvloop
 from chaos.run import Plan, run
 from chaos.table import table
 
-LONG = Plan(seed=1, entries=104_000, heavy_faults=96, wire_faults=400, pace=6.0)
+LONG = Plan(seed=1, entries=104_000, heavy_faults=66, wire_faults=400, pace=6.0)
 SHORT = Plan(
     seed=1,
     entries=1_500,
