@@ -58,12 +58,17 @@ class Backend:
 
 
 @contextlib.contextmanager
+def data_folder() -> Iterator[Path]:
+    """A folder on a real disk, gone after the block; whoever runs the servers may enter it."""
+    with tempfile.TemporaryDirectory(prefix="aiochat-bench-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextlib.contextmanager
 def backend() -> Iterator[Backend]:
     """PostgreSQL with fsync, as it is sold, and Redis, for as long as the block lasts."""
-    with (
-        tempfile.TemporaryDirectory(prefix="aiochat-bench-", dir="/var/tmp") as folder,
-        embedded.running(Path(folder)) as servers,
-    ):
+    with data_folder() as folder, embedded.running(folder) as servers:
         assert servers.database_url is not None
         assert servers.redis_url is not None
         for pid in below(os.getpid()):

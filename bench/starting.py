@@ -10,7 +10,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 from bench import product
@@ -36,11 +35,16 @@ def starting(stage: Stage) -> Outcome:
         notes.append(
             "The environment of `make run` is not up to date: what it starts was started without make."
         )
-    with tempfile.TemporaryDirectory(prefix="aiochat-bench-", dir="/var/tmp") as folder:
+    with product.data_folder() as folder:
         for turn in range(4):
             port = free_port()
             bare = {name: value for name, value in os.environ.items() if not name.startswith("AIOCHAT_")}
-            env = {**bare, "AIOCHAT_DATA_DIR": folder, "AIOCHAT_PORT": str(port), "AIOCHAT_HOST": "127.0.0.1"}
+            env = {
+                **bare,
+                "AIOCHAT_DATA_DIR": str(folder),
+                "AIOCHAT_PORT": str(port),
+                "AIOCHAT_HOST": "127.0.0.1",
+            }
             took = _until_page(command, env, port, "/login")
             stage.say(f"make run, {'cold' if turn == 0 else 'warm'}: a page after {took:.2f} s")
             if turn:
