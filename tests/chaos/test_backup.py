@@ -50,7 +50,9 @@ def elsewhere(play: Play) -> str:
 async def something_is_said(play: Play, count: int = 40) -> None:
     sofar = len(play.book.sent)
     nonces = [
-        await play.says(client, f"{play.room.slug} {client.name} {sofar + number} \\N \\. tab\t newline\n “ü” 🜂")
+        await play.says(
+            client, f"{play.room.slug} {client.name} {sofar + number} \\N \\. tab\t newline\n “ü” 🜂"
+        )
         for number in range(count)
         for client in play.clients
     ]
