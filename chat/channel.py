@@ -40,6 +40,8 @@ from chat.policy import Permission, Role, may
 
 log = logging.getLogger(__name__)
 MOST_HELD = 2_000
+# In bytes. Who is owed more than this is better off with the last page, and the server with its memory.
+MOST_REPLAYED = 4 * 1024 * 1024
 
 PutOut = MemberKicked | MemberBanned | MemberRemovedSelf
 
@@ -319,7 +321,7 @@ class Channel:
     async def replay(self, listener: Listener, after: int, resumed: Callable[[int], bytes]) -> bool:
         """Send a listener everything after a number, then the frame `resumed(head)`, then go live.
 
-        False, and nothing sent, when that is more than 500 entries, or a number from the future: never in part.
+        False, and nothing sent, when that is more than 500 entries or 4 MiB, or a number from the future: never a part.
         """
         if listener.held is not None:
             return False
@@ -333,6 +335,8 @@ class Channel:
         try:
             events = await self.history.since(self.room.id, after, upto, floor)
             blob = join(self.encode_for(listener, event) for event in events)
+            if len(blob) > MOST_REPLAYED:
+                return False
             listener.connection.send(blob + resumed(upto))
         finally:
             listener.release()

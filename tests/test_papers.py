@@ -24,7 +24,7 @@ from chat.commands.paper import page
 from chat.connection import CloseCode
 from chat.events import Event, News
 from chat.keys import NODE
-from chat.sockets import room as native
+from chat.sockets import frames as native
 from helpers.errors import AppError
 from tests.conftest import Client
 

@@ -30,6 +30,8 @@ from helpers.errors import AppError
 
 PROTOCOL = "aiochat.v2"
 TYPING_EVERY = 3.0
+# A short frame that makes the server read and send hundreds of entries: it counts as so many.
+RESUME_WEIGHS = 10
 SHOWN_OUT = {"banned": CloseCode.BANNED, "removed": CloseCode.KICKED, "not_signed_in": CloseCode.SIGNED_OUT}
 
 
@@ -221,6 +223,7 @@ class RoomConversation:
                     ),
                 )
             case Remove(nonce=nonce, target=target):
+                require_patience(self.node, self.member.user_id)
                 request = Request(nonce, digest("remove", str(target)))
                 self._acknowledge(
                     nonce,
@@ -229,7 +232,8 @@ class RoomConversation:
                     ),
                 )
             case Resume(epoch=epoch, after=after):
-                await self._resume(epoch, after)
+                if self.socket.takes(min(RESUME_WEIGHS, self.node.limits.burst) - 1):
+                    await self._resume(epoch, after)
             case Read(seq=seq):
                 await membership.mark_read(self.node, self.channel.room, self.member.user_id, seq)
             case IsTyping():

@@ -132,8 +132,7 @@ class Socket:
                 if self.connection.closing is not None:
                     # Sent before the end was known there: who is shown out does nothing more here.
                     continue
-                if self._bucket.take():
-                    self.connection.close(CloseCode.FLOODING, "Too much at once. Come back in a moment.")
+                if not self.takes(1):
                     continue
             match message.type:
                 case WSMsgType.TEXT:
@@ -152,6 +151,13 @@ class Socket:
         if self._closing is not None:
             await self._closing
 
+    def takes(self, frames: int) -> bool:
+        """Count so many frames of the client's; False where that is too much at once, and the end."""
+        if self._bucket.take(frames):
+            self.connection.close(CloseCode.FLOODING, "Too much at once. Come back in a moment.")
+            return False
+        return True
+
     async def _hear(
         self,
         data: str,
@@ -163,7 +169,7 @@ class Socket:
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
             told = refusal_of(error)
             refuse(told, nonce_in(data))
-            if told.code in ("bad_request", "bad_frame"):
+            if told.code == "bad_request":
                 self._count_bad_frame()
 
     def _count_bad_frame(self) -> None:

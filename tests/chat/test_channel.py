@@ -438,6 +438,18 @@ async def test_a_replay_is_whole_or_not_at_all(
     assert ear.frames[behind] == {"type": "resumed", "recovered": True, "head": 510}
 
 
+async def test_a_replay_larger_than_a_reader_may_be_owed_is_not_sent(
+    node: Node, channel: Channel, ear: Seat, lobby: int, ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_REPLAYED", 100_000)
+    await asyncio.gather(*(node.journal.append(words(lobby, ben, f"{n} " + 30_000 * "x")) for n in range(2)))
+    await until(lambda: len(ear.seqs) == 2)
+    ear.forgets()
+    assert not await channel.replay(ear.listener, 0, resumed)
+    assert ear.frames == []
+    assert await channel.replay(ear.listener, 1, resumed), "what is smaller still is"
+
+
 async def test_a_number_below_nothing_is_refused(channel: Channel, ear: Seat) -> None:
     assert not await channel.replay(ear.listener, -1, resumed)
     assert await channel.replay(ear.listener, 0, resumed)

@@ -119,6 +119,14 @@ async def test_a_flood_of_frames_ends_the_socket(alice: Person, house: House) ->
     assert await alice.tab.is_closed() == 4429
 
 
+async def test_who_asks_again_and_again_for_all_that_was_said_floods_sooner(alice: Person) -> None:
+    hello = await alice.enters()
+    for _ in range(60):
+        await alice.tab.sends({"type": "resume", "epoch": hello.epoch, "after": hello.head})
+    assert await alice.tab.is_closed() == 4429
+    assert len([frame for frame in alice.tab.unheard if frame.type == "resumed"]) >= 20
+
+
 async def test_a_restart_closes_with_1012_and_calls_nobody_gone(alice: Person, house: House) -> None:
     await alice.enters()
     await alice.hears("joined")
