@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from chat.times import say_moment, say_until, seconds_until
 from helpers.errors import AppError
@@ -346,28 +345,6 @@ class NonceConflict(AppError):
 
     def __init__(self) -> None:
         super().__init__(field="nonce")
-
-
-class BadFrame(AppError):
-    """A request that cannot be read. `field` names the part at fault, `why` what is wrong with it."""
-
-    code = "bad_frame"
-
-    def __init__(self, field: str = "", why: str = "") -> None:
-        facts: dict[str, Any] = {"why": why}
-        if field:
-            facts["field"] = field
-        super().__init__(**facts)
-
-    @property
-    def text(self) -> str:
-        field, why = self.facts.get("field"), self.facts["why"]
-        subject = f"Field {field}" if field else "This request"
-        return f"{subject} {why or 'cannot be read'}. docs/protocol.md says what is understood."
-
-
-class BadRequest(BadFrame):
-    code = "bad_request"
 
 
 class Busy(AppError):

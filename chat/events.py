@@ -277,7 +277,6 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
 
 BATCHES: Codec[Batch] = Codec(Batch)
 RECORDED: Codec[RecordedEvent] = Codec(RecordedEvent)
-EVENTS: Codec[Event] = Codec(Event)
 NOT_IN_BODY = frozenset({"type", "seq", "at", "by", "nonce", "text", "parts", "edited", "gone"})
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
+from yarl import URL
 
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import USER
 from accounts.middlewares import login_required, user_of
 from chat.actions import membership, rooms
+from chat.actions.invitations import LOBBY
 from chat.actions.rooms import Listed, slug_of
 from chat.errors import Banned, NoSuchRoom, Removed, Unavailable
 from chat.events import told_to
@@ -109,8 +112,7 @@ async def show_room(request: web.Request) -> web.StreamResponse:
             raise
         # The new address is told only to those who could come in there by themselves.
         await _require_known(node, user.id, room)
-        query = f"?{request.query_string}" if request.query_string else ""
-        raise redirect(f"/rooms/{room.slug}{query}") from None
+        raise redirect(f"/rooms/{room.slug}{_query(request)}") from None
     except (Removed, Banned) as error:
         return await _shown_out(request, error)
     return await _room_page(request, node, room, member)
@@ -151,7 +153,8 @@ async def _room_page(
         "limits": {"text": node.limits.text},
         "nonce": new_nonce().lstrip("~"),
         "unsent": unsent,
-        "invite_url": await invitation_of(request),
+        # It leads to the lobby; in another room it would bring people to the wrong one.
+        "invite_url": await invitation_of(request) if room.slug == LOBBY else "",
     }
     return await render_page(request, "chat/room.html", context, status=status)
 
@@ -227,4 +230,10 @@ async def old_list(request: web.Request) -> web.StreamResponse:
 
 async def old_room(request: web.Request) -> web.StreamResponse:
     """GET /chat/rooms/<slug>: where rooms once were."""
-    raise web.HTTPMovedPermanently(f"/rooms/{request.match_info['slug']}")
+    slug = quote(request.match_info["slug"], safe="")
+    raise web.HTTPMovedPermanently(URL(f"/rooms/{slug}{_query(request)}", encoded=True))
+
+
+def _query(request: web.Request) -> str:
+    """The query as it came, escapes and all, to be handed on."""
+    return f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""

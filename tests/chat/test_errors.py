@@ -95,16 +95,6 @@ SAID: list[tuple[AppError, str, str]] = [
         "undo_expired",
         "That could be undone until 14:12 UTC; now it stands.",
     ),
-    (
-        errors.BadFrame("text", "must be text"),
-        "bad_frame",
-        "Field text must be text. docs/protocol.md says what is understood.",
-    ),
-    (
-        errors.BadFrame(),
-        "bad_frame",
-        "This request cannot be read. docs/protocol.md says what is understood.",
-    ),
 ]
 PLAIN = [
     errors.LastOwner(),
@@ -120,7 +110,6 @@ PLAIN = [
     errors.NotYours(),
     errors.NothingToUndo(),
     errors.NonceConflict(),
-    errors.BadRequest("limit", "must be a number"),
     errors.Busy(),
     errors.Unavailable(),
 ]
@@ -162,7 +151,7 @@ def test_only_what_passes_by_itself_is_temporary(error: AppError, temporary: boo
 
 def test_the_field_at_fault_is_told() -> None:
     assert errors.TooLong(9, 8, "topic").told()["field"] == "topic"
-    assert "field" not in errors.BadFrame().told()
+    assert "field" not in errors.Gone().told()
 
 
 def test_braces_in_what_people_typed_stay_braces() -> None:

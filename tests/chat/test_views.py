@@ -193,7 +193,11 @@ async def test_a_page_makes_nobody_a_member(house: House, olga: Person) -> None:
 
 
 async def test_old_addresses_lead_to_the_new_ones(alice: Person) -> None:
-    for old, new in (("/chat/rooms", "/rooms"), ("/chat/rooms/lobby", "/rooms/lobby")):
+    for old, new in (
+        ("/chat/rooms", "/rooms"),
+        ("/chat/rooms/lobby", "/rooms/lobby"),
+        ("/chat/rooms/lobby?at=3&x=%26%0d%0a", "/rooms/lobby?at=3&x=%26%0D%0A"),
+    ):
         answer = await alice.opens(old)
         assert (answer.status, answer.leads_to) == (301, new)
 

@@ -48,6 +48,8 @@ async def test_the_first_person_sets_the_site_up_and_is_in(fresh: Person, house:
     assert 'data-role="admin"' in room.text
     assert "Bring someone" in room.text
     assert "Tidewater" in room.text
+    assert (await fresh.fills("/rooms", slug="cellar")).leads_to == "/rooms/cellar"
+    assert "Bring someone" not in (await fresh.opens("/rooms/cellar")).text, "the link leads to the lobby"
     link = page.text.split("/join/")[1][:22]
     guest = await house.stranger()
     assert (await guest.fills(f"/join/{link}", name="bob", password=PASSWORD)).leads_to == "/rooms/lobby"
