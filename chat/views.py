@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
-from yarl import URL
 
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import USER
@@ -231,7 +230,7 @@ async def old_list(request: web.Request) -> web.StreamResponse:
 async def old_room(request: web.Request) -> web.StreamResponse:
     """GET /chat/rooms/<slug>: where rooms once were."""
     slug = quote(request.match_info["slug"], safe="")
-    raise web.HTTPMovedPermanently(URL(f"/rooms/{slug}{_query(request)}", encoded=True))
+    raise web.HTTPMovedPermanently(f"/rooms/{slug}{_query(request)}")
 
 
 def _query(request: web.Request) -> str:
