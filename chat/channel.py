@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
@@ -40,6 +42,7 @@ from chat.policy import Permission, Role, may
 
 log = logging.getLogger(__name__)
 MOST_HELD = 2_000
+GAP_CLOSES_WITHIN = 0.03
 # In bytes. Who is owed more than this is better off with the last page, and the server with its memory.
 MOST_REPLAYED = 4 * 1024 * 1024
 
@@ -123,6 +126,7 @@ class Channel:
     _early: dict[int, RecordedEvent] = field(default_factory=dict)
     _behind: bool = False
     _catching_up: bool = False
+    _filled: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     # -- hearing ---------------------------------------------------------------------------------------------
@@ -143,20 +147,34 @@ class Channel:
             self.heard = early.seq
         self._deliver(ready)
         if self._early:
-            self.catch_up()
+            self._filled.clear()
+            self._catch_up_beside(patient=True)
+        else:
+            self._filled.set()
 
     def catch_up(self) -> None:
         """Read what was missed. Numbers are committed in order, so it is there to be read."""
         self._behind = True
+        self._catch_up_beside(patient=False)
+
+    def _catch_up_beside(self, *, patient: bool) -> None:
         if not self._catching_up:
             self._catching_up = True
-            self.do_beside(f"catching up in room {self.room.id}", self._catch_up())
+            self.do_beside(f"catching up in room {self.room.id}", self._catch_up(patient))
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, patient: bool) -> None:
         try:
-            await self.read_gap()
+            if patient:
+                # Most gaps are a bus a little slower than our own commit: no reason yet to ask the database.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GAP_CLOSES_WITHIN):
+                        await self._filled.wait()
+            if self._early or self._behind:
+                await self.read_gap()
         finally:
             self._catching_up = False
+        if self._early:
+            self._catch_up_beside(patient=True)
 
     async def read_gap(self) -> None:
         """Deliver everything that is committed by now and was not heard."""
@@ -207,18 +225,25 @@ class Channel:
     def _fan_out(self, events: list[RecordedEvent]) -> None:
         if not events:
             return
-        authors = {event.by.id for event in events if event.nonce}
+        by_author: dict[int, list[int]] = {}
+        for place, event in enumerate(events):
+            if event.nonce:
+                by_author.setdefault(event.by.id, []).append(place)
         for dialect, listeners in self._by_dialect().items():
-            frames = [dialect.encode(event) for event in events]
-            blob = join(frames)
+            frames = [dialect.encode(event) or b"" for event in events]
+            blob = b"".join(frames)
+            ends = list(itertools.accumulate(map(len, frames)))
             own: dict[int, bytes] = {}
             for listener in listeners:
                 user_id = listener.member.user_id
-                if user_id in authors and user_id not in own:
-                    own[user_id] = join(
-                        dialect.encode_for_author(event) if event.nonce and event.by.id == user_id else frame
-                        for event, frame in zip(events, frames, strict=True)
-                    )
+                if user_id in by_author and user_id not in own:
+                    pieces, at = [], 0
+                    for place in by_author[user_id]:
+                        # All but one's own words is what everybody gets.
+                        pieces.append(blob[at : ends[place] - len(frames[place])])
+                        pieces.append(dialect.encode_for_author(events[place]) or b"")
+                        at = ends[place]
+                    own[user_id] = b"".join([*pieces, blob[at:]])
                 listener.send(own.get(user_id, blob))
 
     def _fan_out_by_right(self, event: RecordedEvent) -> None:

@@ -75,10 +75,14 @@ class Writer:
         self._looking: asyncio.TimerHandle | None = None
 
     def owes(self, connection: Connection) -> None:
-        """Write to this connection at the end of this turn."""
+        """Write to this connection at the end of the next turn."""
         if not self._owing:
-            asyncio.get_running_loop().call_soon(self._pay)
+            asyncio.get_running_loop().call_soon(self._after_this_turn)
         self._owing.append(connection)
+
+    def _after_this_turn(self) -> None:
+        # Authors woken in this turn acknowledge in the next: their answer goes out in the same write as the words.
+        asyncio.get_running_loop().call_soon(self._pay)
 
     def _pay(self) -> None:
         owing, self._owing = self._owing, []

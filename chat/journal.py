@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import msgspec
 import peewee
 
 from chat.errors import (
@@ -34,8 +35,7 @@ ANSWER_WITHIN = 10.0
 DEADLOCK = "40P01"
 TOO_MUCH = "54"
 """What begins so is too large or too deep for PostgreSQL: the fault of one entry, not of the server."""
-APPEND = """SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append(
-    %s::bigint[], %s::bigint[], %s::text[], %s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s)"""
+APPEND = "SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append(%s::json, %s)"
 APPEND_ONE = """SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append_one(
     %s::bigint, %s::bigint, %s::text, %s::bytea, %s::text, %s::text, %s::text, %s::text, %s)"""
 
@@ -242,11 +242,8 @@ class Journal:
         if len(posts) == 1:
             rows = await self._manager.call(APPEND_ONE, *posts[0].row, wait)
             return [Verdict(*row[1:]) for row in rows]
-        rows = await self._manager.call(
-            APPEND,
-            *(list(column) for column in zip(*(post.row for post in posts), strict=True)),
-            wait,
-        )
+        asked = msgspec.json.encode([post.told for post in posts]).decode()
+        rows = await self._manager.call(APPEND, asked, wait)
         return [Verdict(*row[1:]) for row in rows]
 
     def _judged(self, posts: list[Post], verdicts: list[Verdict]) -> Committed:

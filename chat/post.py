@@ -53,8 +53,22 @@ class Post:
         return self.room_id, self.author.id, self.nonce
 
     @property
+    def told(self) -> dict[str, Any]:
+        """As the database takes many at once, in JSON."""
+        return {
+            "room_id": self.room_id,
+            "author_id": self.author.id,
+            "nonce": self.nonce,
+            "hash": self.digest.hex(),
+            "text": self.text,
+            "parts": msgspec.Raw(self.parts),
+            "body": msgspec.Raw(self.body.encode()),
+            "mentions": self.mentions,
+        }
+
+    @property
     def row(self) -> tuple[int, int, str, bytes, str, str, str, str]:
-        """As the database's own functions take it."""
+        """As the database takes a lone one."""
         mentions = f"{{{','.join(map(str, self.mentions))}}}"
         parts = self.parts.decode()
         return self.room_id, self.author.id, self.nonce, self.digest, self.text, parts, self.body, mentions

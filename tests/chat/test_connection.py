@@ -38,7 +38,8 @@ def make(writer: Writer) -> Callable[[], Reader]:
 
 
 async def a_turn() -> None:
-    """One turn of the loop."""
+    """One turn of the loop, and the next, in which is paid what is owed."""
+    await asyncio.sleep(0)
     await asyncio.sleep(0)
 
 
