@@ -19,6 +19,8 @@ from helpers.database import Manager
 
 SYSTEM_ID = 0
 NAME_RESTS_DAYS = 30
+# Or one account could take every good name away from the others.
+MOST_RESTING = 5
 
 BY_ID = f"SELECT {user_columns()} FROM users WHERE id = %s"
 BY_NAME = f"SELECT {user_columns()} FROM users WHERE name_key = %s AND NOT is_guest"
@@ -35,6 +37,10 @@ SET_PASSWORD = f"""
 RESERVE = """
     INSERT INTO reserved_names (name_key, user_id, until) VALUES (%s, %s, now() + %s * interval '1 day')
     ON CONFLICT (name_key) DO UPDATE SET user_id = excluded.user_id, until = excluded.until
+"""
+LET_GO = """
+    DELETE FROM reserved_names WHERE user_id = %s AND name_key NOT IN
+        (SELECT name_key FROM reserved_names WHERE user_id = %s ORDER BY until DESC, name_key LIMIT %s)
 """
 
 
@@ -65,12 +71,11 @@ async def find_user(manager: Manager, name: str) -> User | None:
     return user_from(await manager.row(BY_NAME, name_key(name)))
 
 
-async def list_users(manager: Manager, *, limit: int = 1000) -> list[User]:
+async def list_users(manager: Manager) -> list[User]:
     """The accounts by name, bots included, guests and the house itself not."""
     rows = await manager.rows(
-        f"SELECT {user_columns()} FROM users WHERE NOT is_guest AND id <> %s ORDER BY name_key LIMIT %s",
+        f"SELECT {user_columns()} FROM users WHERE NOT is_guest AND id <> %s ORDER BY name_key",
         SYSTEM_ID,
-        limit,
     )
     return [user for user in map(user_from, rows) if user is not None]
 
@@ -151,6 +156,7 @@ async def set_password(manager: Manager, bus: Bus, user: User, new: str, *, fiel
 async def rename(manager: Manager, user_id: int, wanted: str) -> Renaming:
     """Give an account another name; the old one rests 30 days, and only its last bearer may take it back.
 
+    Of many old names only the latest five rest.
     Part of the open transaction where there is one. Raises `BadName`, `NameTaken`, `NoSuchUser`.
     """
     name = clean_name(wanted)
@@ -173,6 +179,7 @@ async def rename(manager: Manager, user_id: int, wanted: str) -> Renaming:
             if key != old_key:
                 await manager.execute(RESERVE, old_key, user_id, NAME_RESTS_DAYS)
                 await manager.execute("DELETE FROM reserved_names WHERE name_key = %s", key)
+                await manager.execute(LET_GO, user_id, user_id, MOST_RESTING)
     except peewee.IntegrityError as error:
         raise NameTaken(name) from error
     return Renaming(user_id, was, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import uuid
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ import msgspec
 from accounts.names import name_key
 from chat.errors import NonceConflict, NotFound
 from chat.events import PassingEvent, Person, Recorded, RecordedEvent, body_of
-from chat.members import MEMBER_COLUMNS, ROOM_COLUMNS, Member, member_of, room_of
+from chat.members import MEMBER_COLUMNS, ROOM_COLUMNS, Member, member_in, member_of, room_of
 from chat.models import Room
 from chat.projection import apply, set_present
+from chat.suggest import near
 from helpers.database import Manager
 
 E = TypeVar("E", bound=Recorded)
@@ -84,15 +84,10 @@ class Log:
 
     async def member(self, user_id: int) -> Member:
         """The user as this room knows them now. Raises NotFound."""
-        row = await self._manager.row(
-            f"SELECT {MEMBER_COLUMNS} FROM users u "
-            "LEFT JOIN memberships m ON m.room_id = %s AND m.user_id = u.id WHERE u.id = %s",
-            self.room.id,
-            user_id,
-        )
-        if row is None:
+        member = await member_in(self._manager, self.room.id, user_id)
+        if member is None:
             raise NotFound(str(user_id))
-        return member_of(self.room.id, row)
+        return member
 
     async def named(self, name: str) -> Member:
         """The member or guest of this room who is called that, whatever the case. Raises NotFound with close names."""
@@ -116,7 +111,7 @@ class Log:
             self.room.id,
         )
         names = {name_key: name for name, name_key in rows}
-        return [names[near] for near in difflib.get_close_matches(key, list(names), n=3)]
+        return [names[close] for close in near(key, names)]
 
     async def record(self, event: E, nonce: str = "") -> E:
         """Put the event in the log and write what it does to the other tables. It comes back with its number."""

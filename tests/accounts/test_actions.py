@@ -245,6 +245,14 @@ class TestRenaming:
         with pytest.raises(NameTaken):
             await actions.register(manager, "anna", PASSWORD)
 
+    async def test_nobody_takes_every_name_by_changing_theirs(self, manager: Manager, ann: User) -> None:
+        for number in range(7):
+            await actions.rename(manager, ann.id, f"ann{number}")
+        assert await manager.value("SELECT count(*) FROM reserved_names") == 5
+        await actions.register(manager, "ann0", None)
+        with pytest.raises(NameTaken):
+            await actions.register(manager, "ann5", None)
+
     async def test_after_thirty_days_the_old_name_is_free(self, manager: Manager, ann: User) -> None:
         await actions.rename(manager, ann.id, "anna")
         until = await manager.value("SELECT until - now() FROM reserved_names WHERE name_key = 'ann'")
