@@ -80,6 +80,8 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
         self._resuming = False
         self._away_since = 0.0
+        self.returns = 0
+        self.last_away = 0.0
         self._number = 0
         self._may_be_out_until = 0.0
 
@@ -260,8 +262,9 @@ class Client:
         self.live = True
         self._failures = 0
         if self._away_since:
-            away = asyncio.get_running_loop().time() - self._away_since
-            self._book.longest_away = max(self._book.longest_away, away)
+            self.last_away = asyncio.get_running_loop().time() - self._away_since
+            self.returns += 1
+            self._book.longest_away = max(self._book.longest_away, self.last_away)
         self._book.ring()
 
     async def _hear_numbered(self, frame: Frame) -> None:

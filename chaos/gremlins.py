@@ -19,6 +19,8 @@ KINDS = (
     "slow line",
 )
 LONGEST_FRAME = 400
+SOON = 3.0
+LONGEST_ABSENCE = 60.0
 
 
 class Gremlins:
@@ -40,9 +42,9 @@ class Gremlins:
                 continue
             kind = self._rng.choice(KINDS)
             self.left -= 1
-            began = asyncio.get_running_loop().time()
+            returns = client.returns
             await self._spoil(kind, client)
-            self._world.book.note(f"wire: {kind}", await self._until_back(client, began))
+            self._world.book.note(f"wire: {kind}", await self._absence(client, returns))
 
     async def _spoil(self, kind: str, client: Client) -> None:
         wire = client.wire
@@ -72,9 +74,15 @@ class Gremlins:
                 await asyncio.sleep(1 + 2 * self._rng.random())
                 wire.delay = 0.0
 
-    async def _until_back(self, client: Client, since: float) -> float:
-        loop = asyncio.get_running_loop()
-        lifted = loop.time()
-        while not client.live and loop.time() - since < 60:
-            await self._world.book.changes()
-        return loop.time() - lifted
+    async def _absence(self, client: Client, returns: int) -> float:
+        """How long the client was away for it; none where the line held."""
+        try:
+            async with asyncio.timeout(SOON):
+                while client.live and client.returns == returns:
+                    await self._world.book.changes()
+            async with asyncio.timeout(LONGEST_ABSENCE):
+                while client.returns == returns:
+                    await self._world.book.changes()
+        except TimeoutError:
+            return 0.0 if client.live else LONGEST_ABSENCE
+        return client.last_away

@@ -10,7 +10,7 @@ from chaos.checker import Findings
 
 def table(book: Book, found: Findings, seconds: float) -> str:
     """Markdown: what was broken how often, and what came of it."""
-    lines = ["| fault | times | longest until all was well, s |", "|---|---:|---:|"]
+    lines = ["| fault | times | longest until all was well again, s |", "|---|---:|---:|"]
     for fault, times in sorted(book.faults.items()):
         lines.append(f"| {fault} | {times} | {book.recovery[fault]:.1f} |")
     lines.append(
