@@ -121,6 +121,8 @@ def read(database_url: str, path: Path, *, replace: bool = False) -> dict[str, i
                     "to keep what is here, run `aiochat backup` first."
                 )
             if done != made_with:
+                # The tables are made anew outside the transaction that fills them: first be sure that it can.
+                _skim(path)
                 _rebuild(database_url, made_with)
             counts = _load(database_url, file)
             migrate.migrate(database_url)
@@ -179,6 +181,15 @@ def _set_sequences(line: Line) -> None:
             ),
             [sequence],
         )
+
+
+def _skim(path: Path) -> None:
+    with gzip.open(path, "rb") as opened:
+        file = cast("IO[bytes]", opened)
+        _line(file)
+        while "end" not in _line(file):
+            for _ in _blocks(file):
+                pass
 
 
 def _rebuild(database_url: str, wanted: list[str]) -> None:

@@ -10,11 +10,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from peewee_migrate import Router
 
 from aiochat import backup
 from aiochat.backup import BadBackup
 from aiochat.migrate import migrate
+from aiochat.settings import MIGRATIONS
 from aiochat.trouble import Trouble
+from helpers.database import sync_database
 from tests.chaos.conftest import Play
 
 pytestmark = pytest.mark.timeout(120)
@@ -30,7 +33,8 @@ def tables(url: str) -> list[str]:
         return [
             name
             for (name,) in line.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migratehistory'"
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migratehistory' "
+                "ORDER BY 1"
             )
         ]
 
@@ -136,6 +140,28 @@ async def test_people_are_not_overwritten_by_accident(play: Play, tmp_path: Path
         backup.write(url, file)
     with pytest.raises(Trouble, match="no file"):
         backup.read(url, tmp_path / "nothing")
+
+
+async def test_an_older_sites_backup_is_brought_up_to_date(
+    play: Play, elsewhere: str, tmp_path: Path
+) -> None:
+    url = play.site.servers.database_url
+    with psycopg.connect(url, autocommit=True) as line:
+        line.execute(f"CREATE DATABASE older_{play.room.slug} TEMPLATE template0")
+    older = urlunsplit(urlsplit(url)._replace(path=f"/older_{play.room.slug}"))
+    database = sync_database(older)
+    with database.connection_context():
+        Router(database, migrate_dir=MIGRATIONS).run("001_initial")
+    with psycopg.connect(older) as line:
+        line.execute("INSERT INTO users (name, name_key) VALUES ('ann', 'ann')")
+        line.execute("INSERT INTO rooms (slug, title) VALUES ('attic', 'Attic')")
+    file = tmp_path / "older.backup"
+    backup.write(older, file)
+    backup.read(elsewhere, file)
+    assert tables(elsewhere) == tables(url)
+    with psycopg.connect(elsewhere) as line:
+        assert line.execute("SELECT name FROM users WHERE id > 0").fetchall() == [("ann",)]
+        assert line.execute("SELECT count(*) > 1 FROM migratehistory").fetchone() == (True,)
 
 
 async def test_of_a_newer_site_nothing_is_taken(play: Play, elsewhere: str, tmp_path: Path) -> None:
