@@ -24,7 +24,8 @@ CODE = "srv/aiochat"
 INSIDE = """
 set -eu
 root=$1; shift
-mount --make-rprivate /
+# Where we are in a chroot ourselves, / is no mount that could be made private: the new root is made one.
+mount --make-rprivate / 2>/dev/null || { mount --bind "$root" "$root"; mount --make-rprivate "$root"; }
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/dev/shm"
 while [ "$1" != -- ]; do
@@ -81,7 +82,7 @@ class Machine:
 
     def _unshared(self, *command: str) -> list[str]:
         binds = [str(each) for pair in self._folders.items() for each in pair]
-        unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"]
+        unshare = ["unshare", "--mount", "--propagation=unchanged", "--pid", "--fork", "--kill-child=KILL"]
         return [*unshare, "sh", "-c", INSIDE, "sh", str(self.root), *binds, "--", *command]
 
     def _install(self) -> None:
