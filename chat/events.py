@@ -42,7 +42,10 @@ class Recorded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ta
 
 
 class MessagePosted(Recorded, frozen=True, tag="message"):
-    """Words. `text` is None and `gone` true once they were removed; `parts` is the text parsed, as JSON."""
+    """Words. `text` is None and `gone` true once they were removed, by whom `gone_by` says where somebody did.
+
+    `parts` is the text parsed, as JSON.
+    """
 
     text: str | None
     parts: msgspec.Raw = NO_PARTS
@@ -50,6 +53,7 @@ class MessagePosted(Recorded, frozen=True, tag="message"):
     reply_to: int = 0
     edited: bool = False
     gone: bool = False
+    gone_by: str = ""
 
 
 class MessageEdited(Recorded, frozen=True, tag="edited"):
@@ -277,7 +281,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True):
 
 BATCHES: Codec[Batch] = Codec(Batch)
 RECORDED: Codec[RecordedEvent] = Codec(RecordedEvent)
-NOT_IN_BODY = frozenset({"type", "seq", "at", "by", "nonce", "text", "parts", "edited", "gone"})
+NOT_IN_BODY = frozenset({"type", "seq", "at", "by", "nonce", "text", "parts", "edited", "gone", "gone_by"})
 
 
 def body_of(event: Recorded) -> dict[str, Any]:

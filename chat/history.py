@@ -13,7 +13,8 @@ SHOWN = """m.kind, m.seq, m.at, m.author_id, m.author_name, m.author_guest, m.bo
     (w.gone_seq IS NOT NULL OR w.seq <= r.cleared_upto),
     CASE WHEN w.gone_seq IS NULL AND w.seq > r.cleared_upto THEN w.text END,
     CASE WHEN w.gone_seq IS NULL AND w.seq > r.cleared_upto THEN w.parts::text END,
-    CASE WHEN m.kind = 'message' AND m.nonce NOT LIKE '~%%' THEN m.nonce END"""
+    CASE WHEN m.kind = 'message' AND m.nonce NOT LIKE '~%%' THEN m.nonce END,
+    (SELECT g.author_name FROM messages g WHERE g.room_id = m.room_id AND g.seq = w.gone_seq)"""
 # `w` is the entry whose words are shown: a message's own, or for an edit those of its target as they stand now.
 SOURCE = """FROM messages m JOIN rooms r ON r.id = m.room_id
     LEFT JOIN messages w ON w.room_id = m.room_id AND w.seq = CASE m.kind WHEN 'message' THEN m.seq
@@ -115,7 +116,7 @@ class History:
 
 def event_of(row: tuple[Any, ...]) -> RecordedEvent:
     """The event a row of `SHOWN` tells of."""
-    kind, seq, at, author_id, author_name, author_guest, body, edited, gone, text, parts, nonce = row
+    kind, seq, at, author_id, author_name, author_guest, body, edited, gone, text, parts, nonce, gone_by = row
     fields: dict[str, Any] = msgspec.json.decode(body)
     fields |= {"type": kind, "seq": seq, "at": at, "nonce": nonce or ""}
     fields["by"] = {"id": author_id, "name": author_name, "guest": author_guest}
@@ -126,5 +127,5 @@ def event_of(row: tuple[Any, ...]) -> RecordedEvent:
         if kind != "undone":
             fields["gone"] = bool(gone)
         if kind == "message":
-            fields["edited"] = edited
+            fields |= {"edited": edited, "gone_by": gone_by or ""}
     return RECORDED.decode(msgspec.json.encode(fields))

@@ -25,7 +25,7 @@ export function build(entry, room) {
   const link = time.closest("a")
   if (entry.seq) link.href = permalink(room.slug, entry.seq)
   else link.replaceWith(time)
-  if (entry.gone) bury(article)
+  if (entry.gone) bury(article, entry.gone_by)
   else speak(article, entry, room)
   return article
 }

@@ -119,7 +119,7 @@ async def test_a_removed_message_leaves_only_that_there_was_one(saskia: Person, 
     await expect(saskia.message("Message removed by mateo")).to_have_count(1)
     await expect(saskia.log).not_to_contain_text("1234")
     await saskia.page.reload()
-    await saskia.reads("Message removed")
+    await saskia.reads("Message removed by mateo")
     assert "1234" not in await saskia.page.content()
 
 
