@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = Pace().heartbeat
 
+EPOCHS = """SELECT id, session_epoch, coalesce(suspended_until > now(), false) FROM users
+    WHERE id = ANY (%s::bigint[])"""
+
 
 class Audience:
     """The connections of this process by user, with their heartbeat and their unread counts."""
@@ -32,6 +35,7 @@ class Audience:
         self.writer = Writer()
         self._pace = pace
         self._bus = bus
+        self._manager = manager
         self._unread = Unread(manager)
         self._by_user: dict[int, set[Connection]] = {}
         self._followed: set[int] = set()
@@ -128,6 +132,19 @@ class Audience:
                         connection.close(CloseCode.SIGNED_OUT, "You signed out everywhere.")
                 case account_events.Suspended():
                     connection.close(CloseCode.SIGNED_OUT, "This account rests.")
+
+    def lost(self) -> None:
+        """Something may have been missed on the bus: whose sessions ended meanwhile is asked of the database."""
+        self._tasks.once("comparing sessions", self._compare_sessions())
+
+    async def _compare_sessions(self) -> None:
+        rows = await self._manager.rows(EPOCHS, list(self._by_user))
+        for user_id, session_epoch, is_suspended in rows:
+            for connection in self.of(user_id):
+                if is_suspended:
+                    connection.close(CloseCode.SIGNED_OUT, "This account rests.")
+                elif connection.session is not None and connection.session_epoch != session_epoch:
+                    connection.close(CloseCode.SIGNED_OUT, "You signed out everywhere.")
 
     def stir(self, stirred: Stirred) -> None:
         """Something was said in a room: those here whose room it is learn how much they have not read.

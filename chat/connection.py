@@ -107,7 +107,7 @@ class Writer:
 class Connection:
     """One open socket of one user.
 
-    `session` is the reference of the session it came with, `end` closes it with a code and a reason,
+    `session` is the reference of the session it came with, `session_epoch` the user's at that time, `end` closes it with a code and a reason,
     `news` says in its protocol what concerns its user in some room.
     A frame is a whole WebSocket frame, shared by all who get the same. Nothing here waits for a reader.
     """
@@ -125,6 +125,7 @@ class Connection:
         "heard_at",
         "id",
         "session",
+        "session_epoch",
         "slot",
         "user",
     )
@@ -138,12 +139,14 @@ class Connection:
         news: Callable[[int, News], None],
         *,
         session: str | None = None,
+        session_epoch: int = 0,
     ) -> None:
         number = next(_numbers)
         self.id = str(number)
         self.slot = number
         self.user = user
         self.session = session
+        self.session_epoch = session_epoch
         self.heard_at = asyncio.get_running_loop().time()
         self.closing: CloseCode | None = None
         self._line = line

@@ -150,6 +150,7 @@ class Hub:
             channel.catch_up()
             if not channel.room.set.comings_and_goings:
                 self._tasks.once("looking who is here", self._look_who_is_here(channel))
+        self.audience.lost()
         self.remark.set()
 
     async def _look_who_is_here(self, channel: Channel) -> None:

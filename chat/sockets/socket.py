@@ -15,6 +15,7 @@ import peewee
 import psycopg
 from aiohttp import WSMessage, WSMsgType, web
 
+from accounts.middlewares import user_of
 from chat.connection import CloseCode, Connection
 from chat.errors import Unavailable
 from chat.events import News, Person
@@ -101,7 +102,13 @@ class Socket:
             # A stalled reader is seen early, and the kernel holds little for it.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.connection = Connection(
-            self.user, transport, self.node.hub.audience.writer, self._end, news, session=session
+            self.user,
+            transport,
+            self.node.hub.audience.writer,
+            self._end,
+            news,
+            session=session,
+            session_epoch=user_of(request).session_epoch,
         )
         return self.connection
 

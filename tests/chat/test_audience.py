@@ -129,3 +129,24 @@ async def test_a_second_tab_waits_until_its_person_is_listened_for(
     for seat in await asyncio.gather(*seats):
         await node.hub.audience.disconnect(seat.listener.connection)
     assert not node.hub.audience._followed
+
+
+async def test_sessions_that_ended_while_the_bus_was_away_end_here_too(
+    backstage: Backstage, lobby: int, ann: Person, ben: Person
+) -> None:
+    node = await backstage.node()
+    of_ann, of_ben = await backstage.seat(node, lobby, ann), await backstage.seat(node, lobby, ben)
+    # The word of it never came.
+    await backstage.manager.execute(
+        "UPDATE users SET session_epoch = session_epoch + 1 WHERE id = %s", ann.id
+    )
+    node.hub.audience.lost()
+    await until(lambda: of_ann.closed is not None)
+    assert of_ann.closed == (CloseCode.SIGNED_OUT, "You signed out everywhere.")
+    assert of_ben.closed is None
+    await backstage.manager.execute(
+        "UPDATE users SET suspended_until = now() + interval '1 hour' WHERE id = %s", ben.id
+    )
+    node.hub.audience.lost()
+    await until(lambda: of_ben.closed is not None)
+    assert of_ben.closed == (CloseCode.SIGNED_OUT, "This account rests.")
