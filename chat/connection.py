@@ -107,8 +107,8 @@ class Writer:
 class Connection:
     """One open socket of one user.
 
-    `session` is the reference of the session it came with, `session_epoch` the user's at that time, `end` closes it with a code and a reason,
-    `news` says in its protocol what concerns its user in some room.
+    `session` is the reference of the session it came with, `session_epoch` its user's at that time, `end` closes it
+    with a code and a reason, `news` says in its protocol what concerns its user in some room.
     A frame is a whole WebSocket frame, shared by all who get the same. Nothing here waits for a reader.
     """
 
