@@ -54,6 +54,10 @@ async def test_without_postgresql_people_are_told_in_time_and_nothing_is_acknowl
 
 async def test_a_postgresql_that_stands_still_is_no_reason_to_wait_without_end(play: Play) -> None:
     book = play.book
+    # Whoever was answered once is really in: what comes then is the journal's to refuse.
+    await play.is_answered(
+        *[await play.says(client, f"{play.room.slug} before {client.name}") for client in play.clients]
+    )
     await play.site.servers.order("pause", "postgres")
     try:
         nonces = [
