@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from bench import connections, fanout, history, journal, product, report, stalled, starting
+from bench import connections, fanout, history, journal, product, results, stalled, starting
 from bench.contestants import SHORT, everybody, missing
 from bench.phase import Outcome, Stage
 from bench.servers import CORES, OTHER_CORE, hold_many_files
@@ -60,10 +60,10 @@ def main() -> None:
             except (RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
                 outcomes[title] = Outcome(notes=[f"It failed: {error}"])
     how = "make bench-full" if asked.full else "make bench"
-    sys.stdout.write(report.text(outcomes) + f"\nIt took {time.monotonic() - started:.0f} s.\n")
-    report.write_json(outcomes, how)
+    sys.stdout.write(results.text(outcomes) + f"\nIt took {time.monotonic() - started:.0f} s.\n")
+    results.write_json(outcomes, how)
     if asked.write:
-        report.write_paper(outcomes, contestants, how)
+        results.write_paper(outcomes, contestants, how)
 
 
 def _arguments() -> argparse.Namespace:
