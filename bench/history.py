@@ -17,7 +17,7 @@ from bench.contestants import OURS
 from bench.phase import Goal, Outcome, Stage, Table, ratio, told
 from bench.product import Backend
 from chat.history import MOST, History
-from chat.unread import STANDING
+from chat.unread import Unread
 from helpers.database import Manager
 
 SMALL = 1_000
@@ -104,13 +104,13 @@ def _fill(backend: Backend, slug: str, many: int, reader: int) -> Log:
 async def _by_sql(backend: Backend, small: Log, large: Log) -> dict[str, tuple[list[float], list[float]]]:
     chance = random.Random(7)
     async with Manager(backend.database_url) as manager:
-        reads = History(manager)
+        reads, counts = History(manager), Unread(manager)
 
         def page(log: Log) -> Awaitable[object]:
             return reads.before(log.room_id, chance.randint(60, log.entries))
 
         def unread(log: Log) -> Awaitable[object]:
-            return manager.rows(STANDING, log.reader)
+            return counts.watch(log.reader)
 
         asked: dict[str, Callable[[Log], Awaitable[object]]] = {"page by SQL": page, "unread counts": unread}
         found: dict[str, tuple[list[float], list[float]]] = {}
