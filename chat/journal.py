@@ -69,7 +69,7 @@ class Journal:
         self._something = asyncio.Event()
         self._waiting_rooms: dict[int, deque[Post]] = {}
         # Acts of this process queue here for a room, not at its row: there each would hold a line to the database.
-        self._doors: Locks[int] = Locks()
+        self._doors: Locks[int] = Locks(answer_within)
         self._tasks = Tasks("journal")
         self._closing = False
         self._idle = asyncio.Event()
@@ -133,7 +133,7 @@ class Journal:
         self._require_no_transaction()
         async with AsyncExitStack() as doors:
             for room_id in sorted(set(room_ids)):
-                await doors.enter_async_context(self._doors.of(room_id))
+                await doors.enter_async_context(self._doors.soon(room_id))
             logs: dict[int, Log] = {}
             try:
                 async with self._manager.transaction():
