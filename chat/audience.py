@@ -55,11 +55,11 @@ class Audience:
     # -- coming and going ------------------------------------------------------------------------------------
 
     async def connect(self, connection: Connection) -> None:
-        """Look after a connection from now on. On return nothing passes its user by."""
+        """Look after a connection from now on. On return nothing passes its user by. Raises Unavailable."""
         user_id = connection.user.id
         self._by_user.setdefault(user_id, set()).add(connection)
         # A second connection waits for what the first has begun, or it would miss a sign-out.
-        async with self._following.of(user_id):
+        async with self._following.soon(user_id):
             if user_id not in self._followed:
                 await self._bus.subscribe(user_topic(user_id))
                 await self._unread.watch(user_id)

@@ -166,8 +166,8 @@ class Hub:
     # -- rooms -----------------------------------------------------------------------------------------------
 
     async def channel(self, room_id: int) -> Channel:
-        """The live room, opened if nobody listened here yet. Raises NoSuchRoom."""
-        async with self._opening.of(room_id):
+        """The live room, opened if nobody listened here yet. Raises NoSuchRoom, Unavailable."""
+        async with self._opening.soon(room_id):
             channel = self._channels.get(room_id)
             if channel is None:
                 # Listen first, then read where the log ends: what comes in between is not missed.

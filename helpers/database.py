@@ -5,8 +5,12 @@ It stands where `peewee_async.Manager` stood, which upstream removed in 1.0.
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, ClassVar, Self
 
 import peewee
@@ -16,15 +20,20 @@ from peewee_async import AioModel
 from peewee_async.connection import connection_context
 from peewee_async.databases import AioDatabase, FetchResults, Psycopg3Database, fetchall
 from peewee_async.pool import PsycopgPoolBackend
+from peewee_async.utils import ConnectionProtocol
 from playhouse.postgres_ext import PostgresqlExtDatabase
 from playhouse.postgres_ext import Psycopg3Database as SyncPsycopg3Database
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from helpers.errors import AppError
 
+log = logging.getLogger(__name__)
+
 AIOPG = "postgresql+aiopg://"
 PSYCOPG = ("postgresql://", "postgres://")
 WAIT_FOR_CONNECTION = 5.0
+ANSWER_WITHIN = 10.0
+SIGN_OF_LIFE_WITHIN = 2.0
 MOST_WAITING = 2_000
 LOST = ("08", "57P")
 POOL_IS_BUSY = (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
@@ -39,15 +48,37 @@ class DatabaseDown(AppError):
     temporary = True
 
 
+class _Lines(psycopg_pool.AsyncConnectionPool[Any]):
+    """psycopg's pool, which does not wait for the sign of life of a server that stands still."""
+
+    @staticmethod
+    async def check_connection(conn: psycopg.AsyncConnection[Any]) -> None:
+        clock = asyncio.get_running_loop().call_later(SIGN_OF_LIFE_WITHIN, _break, conn)
+        try:
+            await psycopg_pool.AsyncConnectionPool.check_connection(conn)
+        finally:
+            clock.cancel()
+
+
 class _Pool(PsycopgPoolBackend):
-    """psycopg's pool, given a real conninfo: sockets, options and odd passwords work; the server binds the values."""
+    """psycopg's pool, given a real conninfo: sockets, options and odd passwords work; the server binds the values.
+
+    Whoever borrows a line is done with it within `ANSWER_WITHIN` seconds of asking for it. After that the line is
+    broken, and they hear what they would hear if the server had died: what they asked for is in doubt, as ever.
+    The line is broken, not the task cancelled: a cancelled statement still waits for a server that stands still, and
+    a broken line cannot come back to the pool half used.
+    """
+
+    def __init__(self, *, database: str, **kwargs: Any) -> None:
+        super().__init__(database=database, **kwargs)
+        self._clocks: dict[ConnectionProtocol, asyncio.TimerHandle] = {}
 
     async def create(self) -> None:
-        params = dict(self.connect_params)
+        params = {"connect_timeout": max(1, round(WAIT_FOR_CONNECTION)), **self.connect_params}
         pool_params = {
             key: params.pop(key) for key in ("min_size", "max_size", "max_waiting") if key in params
         }
-        pool: psycopg_pool.AsyncConnectionPool[Any] = psycopg_pool.AsyncConnectionPool(
+        pool = _Lines(
             make_conninfo(dbname=self.database, **params),
             kwargs={"autocommit": True},
             open=False,
@@ -57,6 +88,28 @@ class _Pool(PsycopgPoolBackend):
         )
         await pool.open()
         self.pool = pool
+
+    async def acquire(self) -> ConnectionProtocol:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ANSWER_WITHIN
+        line = await super().acquire()
+        self._clocks[line] = loop.call_at(until, _break, line)
+        return line
+
+    async def release(self, conn: ConnectionProtocol) -> None:
+        clock = self._clocks.pop(conn)
+        clock.cancel()
+        if clock.when() <= asyncio.get_running_loop().time():
+            # Broken after the last answer came: nobody has noticed yet.
+            await conn.close()
+        await super().release(conn)
+
+
+def _break(line: Any) -> None:
+    """Let a line end at once for whoever waits on it."""
+    log.warning("database: a line has not answered in time and is given up")
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(line.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 class _PsycopgDatabase(Psycopg3Database):
@@ -108,6 +161,11 @@ def sqlstate(error: BaseException) -> str | None:
     return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
 
 
+def _patience_ends() -> float:
+    """Until when something asked now may be asked once more; the loop's clock. A little early: clocks are coarse."""
+    return asyncio.get_running_loop().time() + ANSWER_WITHIN - 0.1
+
+
 class BaseModel(AioModel):
     """What every table's class inherits; bound to a database when a `Manager` opens."""
 
@@ -119,6 +177,8 @@ class Manager:
     """Persists and reads: opens and closes the pool, lends transactions, runs SQL.
 
     `url` begins with `postgresql://` (psycopg 3) or `postgresql+aiopg://`. Sizes count connections.
+    A server that stands still is one that does not answer: whoever asks, or holds a transaction, hears after
+    ten seconds what they would hear of a broken line.
     Raises `ValueError` for an address that is none.
     """
 
@@ -182,12 +242,15 @@ class Manager:
             raise peewee.OperationalError(str(error)) from error
 
     async def _begin(self, stack: AsyncExitStack) -> None:
+        until = _patience_ends()
         try:
             await stack.enter_async_context(self.database.aio_atomic())
         except TimeoutError as error:
             raise peewee.OperationalError("no connection was free in time") from error
         except self._broken as error:
             if connection_context.get() is not None or isinstance(error, POOL_IS_BUSY):
+                raise
+            if asyncio.get_running_loop().time() >= until:
                 raise
             # Nothing was done yet: another connection will do as well.
             await self.mend()
@@ -199,6 +262,7 @@ class Manager:
 
     async def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """Every row of the answer. A plain SELECT outside a transaction is asked again once when the line broke."""
+        until = _patience_ends()
         try:
             answer = await self._run(sql, params, fetchall)
         except (peewee.OperationalError, peewee.InterfaceError) as error:
@@ -206,6 +270,7 @@ class Manager:
                 connection_context.get() is not None
                 or not sql.lstrip()[:6].upper() == "SELECT"
                 or not is_lost(error)
+                or asyncio.get_running_loop().time() >= until
             ):
                 raise
             await self.mend()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import peewee
@@ -177,6 +180,69 @@ async def test_a_caller_who_gets_no_line_in_time_is_told(url: str, monkeypatch: 
         done.set()
         await holding
         assert await manager.value("SELECT 42") == 42
+
+
+@contextmanager
+def standing_still(pid: int) -> Iterator[None]:
+    """A process of PostgreSQL in its tracks, its line open."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr("helpers.database.SIGN_OF_LIFE_WITHIN", 0.2)
+    monkeypatch.setattr("helpers.database.WAIT_FOR_CONNECTION", 0.5)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_stands_still_is_not_waited_for(url: str) -> None:
+    async with Manager(url, min_size=1, max_size=1) as manager:
+        with standing_still(await manager.value("SELECT pg_backend_pid()")):
+            async with asyncio.timeout(5):
+                with pytest.raises(peewee.OperationalError) as lost:
+                    await manager.call("SELECT 42")
+                assert await manager.value("SELECT 43") == 43, "the next one gets a line that lives"
+        assert is_lost(lost.value)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_act_on_a_server_that_stands_still_is_given_up_whole(url: str) -> None:
+    async with Manager(url, min_size=1, max_size=2) as manager:
+
+        async def act() -> None:
+            async with manager.transaction():
+                await manager.execute("INSERT INTO rooms (slug, title) VALUES ('lobby', '')")
+                with standing_still(await manager.value("SELECT pg_backend_pid()")):
+                    await manager.execute("INSERT INTO rooms (slug, title) VALUES ('garden', '')")
+
+        async with asyncio.timeout(5):
+            with pytest.raises(peewee.OperationalError) as lost:
+                await act()
+            assert is_lost(lost.value)
+            assert not manager.in_transaction
+            assert await manager.rows("SELECT slug FROM rooms") == []
+            assert await asyncio.gather(*(manager.value("SELECT 42") for _ in range(6))) == [42] * 6
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_line_that_was_given_back_in_time_is_left_alone(url: str) -> None:
+    async with Manager(url, min_size=1, max_size=1) as manager:
+        pids = {await manager.value("SELECT pg_backend_pid() FROM pg_sleep(0.2)") for _ in range(5)}
+        assert len(pids) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_lines_that_stand_still_hold_up_no_mending(url: str) -> None:
+    async with Manager(url, min_size=1, max_size=1) as manager:
+        with standing_still(await manager.value("SELECT pg_backend_pid()")):
+            async with asyncio.timeout(5):
+                await manager.mend()
+                assert await manager.value("SELECT 42") == 42
 
 
 async def test_where_nobody_answers_it_says_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
