@@ -15,7 +15,7 @@ import peewee
 import psycopg
 from aiohttp import WSMessage, WSMsgType, web
 
-from accounts.middlewares import user_of
+from accounts.keys import USER
 from chat.connection import CloseCode, Connection
 from chat.errors import Unavailable
 from chat.events import News, Person
@@ -108,7 +108,7 @@ class Socket:
             self._end,
             news,
             session=session,
-            session_epoch=user_of(request).session_epoch,
+            session_epoch=user.session_epoch if (user := request.get(USER)) else 0,
         )
         return self.connection
 
@@ -128,9 +128,12 @@ class Socket:
         return self.close_code in MAY_RETURN
 
     async def listen(
-        self, hear: Callable[[str], Awaitable[None]], refuse: Callable[[AppError, str | None], None]
+        self,
+        hear: Callable[[str], Awaitable[None]],
+        refuse: Callable[[AppError, str | None], None],
+        hear_bytes: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Take frames until the end, one after the other."""
+        """Take frames until the end, one after the other; binary ones are refused where nobody hears them."""
         loop = asyncio.get_running_loop()
         while True:
             message: WSMessage = await self.response.receive()
@@ -150,6 +153,8 @@ class Socket:
                         await self.response.pong(message.data)
                 case WSMsgType.PONG:
                     pass
+                case WSMsgType.BINARY if hear_bytes is not None:
+                    hear_bytes(message.data)
                 case WSMsgType.BINARY:
                     refuse(Refused(), None)
                     self._count_bad_frame()
