@@ -89,11 +89,13 @@ async def play_at(site: Site, persons: int = 3) -> AsyncIterator[Play]:
         site, book, rng, rooms=1, persons=persons, shortest=0.2, prefix=f"r{next(_numbers)}"
     )
     world = World(site, rooms, book, rng, cool_down=60 / PACE)
-    async with running(world.clients):
-        await world.recovered(asyncio.get_running_loop().time())
-        yield Play(world)
-    for client in world.clients:
-        await client.wire.close()
+    try:
+        async with running(world.clients):
+            await world.recovered(asyncio.get_running_loop().time())
+            yield Play(world)
+    finally:
+        for client in world.clients:
+            await client.wire.close()
 
 
 @pytest.fixture

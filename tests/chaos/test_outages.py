@@ -6,11 +6,14 @@ import asyncio
 import signal
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from chaos.checker import present
+from chaos.client import PROTOCOL, Person
 from chaos.faults import empty_presence
 from chaos.site import Process
+from chat.connection import CloseCode
 from tests.chaos.conftest import PACE, Play
 
 pytestmark = pytest.mark.timeout(180)
@@ -53,24 +56,55 @@ async def test_without_postgresql_people_are_told_in_time_and_nothing_is_acknowl
 
 
 async def test_a_postgresql_that_stands_still_is_no_reason_to_wait_without_end(play: Play) -> None:
-    book = play.book
-    # Whoever was answered once is really in: what comes then is the journal's to refuse.
-    await play.is_answered(
-        *[await play.says(client, f"{play.room.slug} before {client.name}") for client in play.clients]
-    )
+    """Words, edits, removals, commands, who is just coming in, pages: whatever they ask for."""
+    book, loop = play.book, asyncio.get_running_loop()
+    owner, editor, remover, speaker = play.clients
+    before = [await play.says(client, f"{play.room.slug} before {client.name}") for client in play.clients]
+    # Whoever was answered once is really in: what comes then is the database's to refuse.
+    await play.is_answered(*before)
+    numbers = [book.sent[nonce].seq for nonce in before]
     await play.site.servers.order("pause", "postgres")
+    began = loop.time()
     try:
         nonces = [
-            await play.says(client, f"{play.room.slug} into the ice {client.name}") for client in play.clients
+            await play.says(speaker, f"{play.room.slug} into the ice"),
+            await editor.send("edit", target=numbers[1], text=f"{play.room.slug} edited on ice"),
+            await remover.send("remove", target=numbers[2]),
+            await owner.send("say", text=f"/topic {play.room.slug} ice"),
         ]
+        arrivals = await asyncio.gather(
+            *(
+                _arrives(play, client.person, process.port)
+                for client in play.clients
+                for process in play.site.processes
+            )
+        )
+        assert set(arrivals) <= {503, CloseCode.TRY_AGAIN}, arrivals
         async with asyncio.timeout(BOUND):
             while not all(book.refused[client.name] for client in play.clients):
                 await book.changes()
+        assert loop.time() - began < BOUND
     finally:
         await play.site.servers.order("go_on", "postgres")
+    assert set(book.errors) <= {"busy", "unavailable", "http 503"}, book.errors
     await play.is_answered(*nonces, within=60)
     found = await play.is_well()
     assert (found.lost, found.doubled) == (0, 0)
+
+
+async def _arrives(play: Play, person: Person, port: int) -> int | None:
+    """Somebody knocks at one process: the status, or with which code a socket that was opened ended."""
+    async with aiohttp.ClientSession(headers=person.headers, timeout=aiohttp.ClientTimeout(BOUND)) as session:
+        try:
+            async with session.ws_connect(
+                f"http://127.0.0.1:{port}/rooms/{play.room.slug}/ws", protocols=[PROTOCOL]
+            ) as socket:
+                async with asyncio.timeout(BOUND):
+                    while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                        pass
+                return socket.close_code
+        except aiohttp.WSServerHandshakeError as refused:
+            return refused.status
 
 
 async def test_without_redis_talk_goes_on_and_everything_heals_afterwards(play: Play) -> None:
