@@ -56,6 +56,7 @@ async def node(app: web.Application) -> AsyncIterator[None]:
         connections=settings.connections,
         burst=settings.post_burst,
         rate=settings.post_rate,
+        authenticate=settings.authenticate_within,
     )
     app[MANAGER].bind(MODELS)
     async with Node(app[MANAGER], app[BUS], app[REDIS], limits) as opened:

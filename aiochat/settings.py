@@ -87,7 +87,7 @@ class Settings:
         None, values.flag, "Whether people may come without an account.", shown="on when embedded, else off"
     )
     allowed_origins: tuple[str, ...] = _setting(
-        (), values.origins, "Foreign sites whose pages may open /chat sockets."
+        (), values.origins, "Foreign sites whose pages may open /chat and /ws sockets."
     )
     trusted_proxies: tuple[str, ...] = _setting(
         (), values.networks, "Proxies whose X-Forwarded-For and -Proto are believed."
@@ -112,6 +112,9 @@ class Settings:
     )
     connections: int = _setting(
         20, values.whole(1, 100_000), "Sockets one person may hold open in each process."
+    )
+    authenticate_within: float = _setting(
+        10.0, values.seconds(0.1, 600), "Seconds a /ws socket has to say whose it is."
     )
     start_timeout: float = _setting(
         10.0, values.seconds(0.1, 600), "Seconds to wait for PostgreSQL and Redis at start."

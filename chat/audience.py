@@ -29,7 +29,10 @@ EPOCHS = """SELECT id, session_epoch, coalesce(suspended_until > now(), false) F
 
 
 class Audience:
-    """The connections of this process by user, with their heartbeat and their unread counts."""
+    """The connections of this process by user, with their heartbeat and their unread counts.
+
+    `strangers` are those of whom it is not known yet whose they are.
+    """
 
     def __init__(self, manager: Manager, bus: Bus, pace: Pace) -> None:
         self.writer = Writer()
@@ -37,6 +40,7 @@ class Audience:
         self._bus = bus
         self._manager = manager
         self._unread = Unread(manager)
+        self.strangers: set[Connection] = set()
         self._by_user: dict[int, set[Connection]] = {}
         self._followed: set[int] = set()
         self._following: Locks[int] = Locks()
@@ -80,8 +84,9 @@ class Audience:
         return tuple(self._by_user.get(user_id, ()))
 
     def all(self) -> list[Connection]:
-        """Everybody's."""
-        return [connection for connections in self._by_user.values() for connection in connections]
+        """Everybody's, and those of strangers."""
+        known = [connection for connections in self._by_user.values() for connection in connections]
+        return [*known, *self.strangers]
 
     # -- telling and hearing ---------------------------------------------------------------------------------
 
@@ -108,6 +113,8 @@ class Audience:
             elif standing is not None:
                 self._tell_unread(user_id, signal.room_id, standing)
         elif isinstance(signal, Belongs):
+            for connection in self.of(user_id):
+                connection.tell(signal.room_id, signal)
             self._tasks.once("following", self._look_again(user_id, signal.room_id))
 
     async def _count_anew(self, room_id: int) -> None:
@@ -134,7 +141,13 @@ class Audience:
                     connection.close(CloseCode.SIGNED_OUT, "This account rests.")
 
     def lost(self) -> None:
-        """Something may have been missed on the bus: whose sessions ended meanwhile is asked of the database."""
+        """Something may have been missed on the bus: whose sessions ended meanwhile is asked of the database.
+
+        Who hears all rooms of theirs is told to look again which those are.
+        """
+        for user_id in tuple(self._by_user):
+            for connection in self.of(user_id):
+                connection.tell(0, Belongs(user_id, 0, True))
         self._tasks.once("comparing sessions", self._compare_sessions())
 
     async def _compare_sessions(self) -> None:

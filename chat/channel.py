@@ -67,12 +67,16 @@ class Dialect(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """A connection in a room. `held` collects live frames while it is being brought up to date."""
+    """A connection in a room. `held` collects live frames while it is being brought up to date.
+
+    `is_here` says whether its user counts as being in the room: who hears several at once is in one of them.
+    """
 
     connection: Connection
     member: Member
     dialect: Dialect
     held: list[bytes] | None = None
+    is_here: bool = True
 
     def send(self, frame: bytes) -> None:
         """Hand over a frame, or hold it until the replay is done. No bytes say nothing."""

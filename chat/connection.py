@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from chat.events import News, Person
+from chat.signals import Belongs
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class CloseCode(IntEnum):
     """Why a socket is closed. Below 4500 a client comes back by itself; from there on it does not."""
 
     GOING_AWAY = 1001
+    UNSUPPORTED = 1003
     UNREADABLE = 1007
     TRY_AGAIN = 1011
     RESTART = 1012
@@ -36,6 +38,7 @@ class CloseCode(IntEnum):
     BANNED = 4503
     ROOM_GONE = 4504
     TOO_MANY = 4509
+    NO_KEY = 4510
     NORMAL = 1000
 
 
@@ -108,7 +111,7 @@ class Connection:
     """One open socket of one user.
 
     `session` is the reference of the session it came with, `session_epoch` its user's at that time, `end` closes it
-    with a code and a reason, `news` says in its protocol what concerns its user in some room.
+    with a code and a reason, `news` says in its protocol what concerns its user in some room. Room 0 stands for all.
     A frame is a whole WebSocket frame, shared by all who get the same. Nothing here waits for a reader.
     """
 
@@ -136,7 +139,7 @@ class Connection:
         line: Line,
         writer: Writer,
         end: Callable[[CloseCode, str], None],
-        news: Callable[[int, News], None],
+        news: Callable[[int, News | Belongs], None],
         *,
         session: str | None = None,
         session_epoch: int = 0,
@@ -170,7 +173,7 @@ class Connection:
         elif self._stalled_since is not None and self._owed > MOST_OWED:
             self._let_go()
 
-    def tell(self, room_id: int, news: News) -> None:
+    def tell(self, room_id: int, news: News | Belongs) -> None:
         """Something concerns this user in that room."""
         if self.closing is None:
             self._news(room_id, news)

@@ -17,6 +17,7 @@ from chat import epoch as epochs
 from chat.comings import Comings
 from chat.connection import CloseCode
 from chat.events import Batch, Typing
+from chat.guests import Guests
 from chat.history import History
 from chat.hub import Hub
 from chat.journal import Journal
@@ -39,7 +40,8 @@ class Limits:
     """What a client may ask of this process.
 
     Sizes of text in characters, of frames in bytes, times in seconds. A user may say `burst` things at once, and then
-    `rate` a second.
+    `rate` a second. One address may hold `guests` sockets without an account here; on all processes together
+    `arrivals` may come from it within ten minutes, and `named_rooms` rooms be named into being within an hour.
     """
 
     text: int = 4_000
@@ -52,6 +54,10 @@ class Limits:
     rate: float = 5.0
     kick: int = 60
     undo: int = 900
+    guests: int = 100
+    arrivals: int = 300
+    named_rooms: int = 20
+    authenticate: float = 10.0
 
 
 class Node:
@@ -75,6 +81,7 @@ class Node:
         self.journal = Journal(manager, self.hub.tell)
         self.presence = Presence(redis, self.name)
         self.comings = Comings(manager, self.journal, self.presence, pace)
+        self.guests = Guests(manager, redis, self.name, pace)
         self.tasks = Tasks("node")
         self._buckets: dict[int, TokenBucket] = {}
         self._pace = pace
@@ -88,6 +95,7 @@ class Node:
         self.tasks.start("marking", self._keep_marking)
         self.tasks.start("sweeping", self._keep_sweeping)
         self.tasks.start("epoch", self._keep_epoch)
+        self.tasks.start("guests", self.guests.keep)
 
     async def close(self) -> None:
         """End in order: sockets, then the journal, drained, then the hub. Bus and pools are their owner's to close."""
@@ -118,11 +126,12 @@ class Node:
         await self.close()
 
     def marks(self) -> Iterable[Mark]:
-        """Every connection in every room of this process."""
+        """Every connection in every room of this process whose user counts as being there."""
         return [
             (channel.room.id, listener.member.user_id, listener.connection.id)
             for channel in self.hub.channels()
             for listener in channel.listeners
+            if listener.is_here
         ]
 
     def patience(self, user_id: int) -> float:

@@ -19,6 +19,7 @@ from chat.models import Room
 from chat.node import Node
 from chat.parts import tidy
 from chat.policy import Permission, Role, Switches, require
+from chat.signals import Belongs
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 RESERVED = frozenset({"new", "all", "ws", "api", "join", "direct", "archive"})
@@ -84,6 +85,7 @@ async def create(
         async with node.journal.transaction(room.id) as log:
             owner = await log.member(user_id)
             await log.record(MemberAdded(by=owner.person, user=owner.person))
+        node.hub.audience.signal(Belongs(user_id, room.id, True))
     return await find_room(node.manager, slug)
 
 

@@ -13,7 +13,7 @@ from accounts.middlewares import user_of
 from accounts.sessions import is_still_signed_in, session_ref, token_in
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
-from chat.channel import Listener
+from chat.channel import Dialect, Listener
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy
 from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
@@ -24,8 +24,9 @@ from chat.members import Member, admit, enter, member_in
 from chat.models import Room
 from chat.node import Node
 from chat.presence import Mark
+from chat.signals import Belongs
 from chat.sockets.frames import ASKED, Edit, IsTyping, Ping, Read, Remove, Resume, Say
-from chat.sockets.socket import Socket, refusal_of
+from chat.sockets.socket import Farewell, Socket, as_it_is, refusal_of
 from helpers.errors import AppError
 
 PROTOCOL = "aiochat.v2"
@@ -104,13 +105,17 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
 
 
 class RoomConversation:
-    """One native socket in one room."""
+    """One socket in one room, in the native protocol; another one says its frames otherwise."""
+
+    protocols: tuple[str, ...] = (PROTOCOL,)
+    dialect: Dialect = DIALECT
+    farewell: Farewell = staticmethod(as_it_is)
 
     def __init__(self, node: Node, room: Room, member: Member) -> None:
         self.node = node
         self.room = room
         self.member = member
-        self.socket = Socket(node, member.person, (PROTOCOL,))
+        self.socket = Socket(node, member.person, self.protocols, self.farewell)
         self._typed_at = -TYPING_EVERY
 
     async def hold(self, request: web.Request) -> web.StreamResponse:
@@ -133,7 +138,7 @@ class RoomConversation:
     async def _take_part(self) -> None:
         self.channel = await self.node.hub.channel(self.room.id)
         # From this line on nothing passes by unheard; it waits until the greeting is out.
-        self.listener = Listener(self.connection, self.member, DIALECT, held=[])
+        self.listener = Listener(self.connection, self.member, self.dialect, held=[])
         self.channel.listeners.add(self.listener)
         head = self.channel.heard
         mark = (self.room.id, self.member.user_id, self.connection.id)
@@ -169,9 +174,12 @@ class RoomConversation:
             self.connection.close(SHOWN_OUT.get(error.code, CloseCode.ROOM_GONE), error.text)
             return False
         self.member = self.listener.member = member
-        self.connection.send(self._hello(head))
+        self._welcome(head)
         self.listener.release()
         return True
+
+    def _welcome(self, head: int) -> None:
+        self.connection.send(self._hello(head))
 
     def _hello(self, head: int) -> bytes:
         limits, member = self.node.limits, self.member
@@ -277,7 +285,7 @@ class RoomConversation:
             fields["nonce"] = nonce
         self.connection.send(frame("error", **fields))
 
-    def _tell(self, room_id: int, news: News) -> None:
+    def _tell(self, room_id: int, news: News | Belongs) -> None:
         match news:
             case UnreadCount() if room_id != self.room.id:
                 self.connection.send(text_frame(msgspec.json.encode(news)))

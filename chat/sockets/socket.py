@@ -20,6 +20,7 @@ from chat.connection import CloseCode, Connection
 from chat.errors import Unavailable
 from chat.events import News, Person
 from chat.node import Node
+from chat.signals import Belongs
 from helpers.errors import AppError
 from helpers.throttle import TokenBucket
 
@@ -37,6 +38,15 @@ FRAMES = 10
 FROM_THE_CLIENT = frozenset({WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG})
 
 
+Farewell = Callable[[CloseCode, str], tuple[bytes, int, str]]
+"""How one protocol ends for a reason of ours: a last frame, if it has one, then its own code and reason."""
+
+
+def as_it_is(code: CloseCode, reason: str) -> tuple[bytes, int, str]:
+    """Without a last frame, with the very code and reason."""
+    return b"", code, reason
+
+
 class Broken(AppError):
     """Something failed that should not: the log of the server says what."""
 
@@ -50,7 +60,7 @@ class Refused(AppError):
     """Frames of this kind are not taken."""
 
     code = "bad_request"
-    message = "Only text frames with JSON are understood here."
+    message = "Only text frames are understood here."
 
 
 def refusal_of(error: Exception) -> AppError:
@@ -67,12 +77,15 @@ def refusal_of(error: Exception) -> AppError:
 class Socket:
     """A WebSocket from the handshake to the last frame.
 
-    `hear` is given each text frame; what it raises is told by `refuse`.
+    `hear` is given each text frame; what it raises is told by `refuse`. `farewell` says how it ends.
     """
 
-    def __init__(self, node: Node, user: Person, protocols: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, node: Node, user: Person, protocols: tuple[str, ...] = (), farewell: Farewell = as_it_is
+    ) -> None:
         self.node = node
         self.user = user
+        self._farewell = farewell
         self.response = web.WebSocketResponse(
             protocols=protocols,
             compress=False,
@@ -89,7 +102,7 @@ class Socket:
         self._bucket = TokenBucket(FRAMES * limits.rate, FRAMES * limits.burst)
 
     async def open(
-        self, request: web.Request, session: str | None, news: Callable[[int, News], None]
+        self, request: web.Request, session: str | None, news: Callable[[int, News | Belongs], None]
     ) -> Connection:
         """Answer the handshake. From here on bytes are written past aiohttp, whole frames at a time."""
         await self.response.prepare(request)
@@ -191,12 +204,18 @@ class Socket:
             self.connection.close(CloseCode.BAD_FRAMES, "Too many frames that could not be read.")
 
     def _end(self, code: CloseCode, reason: str) -> None:
-        self._closing = self.node.tasks.once("closing a socket", self._close(code, reason))
+        last, number, words = self._farewell(code, reason)
+        if last and not self.response.closed:
+            with suppress(RuntimeError, OSError):
+                self._line.write(last)
+        self._closing = self.node.tasks.once("closing a socket", self._close(number, words))
 
-    async def _close(self, code: CloseCode, reason: str) -> None:
+    async def _close(self, code: int, reason: str) -> None:
+        # Cut between characters: half of one is no text, and the other side would end with an error of its own.
+        told = reason.encode("utf-8", "replace")[:MOST_REASON].decode("utf-8", "ignore").encode()
         try:
             async with asyncio.timeout(CLOSE_WITHIN):
-                await self.response.close(code=code, message=reason.encode()[:MOST_REASON])
+                await self.response.close(code=code, message=told)
         except (TimeoutError, ConnectionError):
             # A reader that takes nothing takes no close frame either.
             self._line.abort()
