@@ -103,9 +103,10 @@ class Undone(Recorded, frozen=True, tag="undone"):
 
 
 class MemberJoined(Recorded, frozen=True, tag="joined"):
-    """Came in: the first connection of theirs."""
+    """Came in: the first connection of theirs; `moved` when they came over from another room, on the same one."""
 
     user: Person
+    moved: bool = False
 
 
 class MemberLeft(Recorded, frozen=True, tag="left"):

@@ -1,0 +1,332 @@
+"""People without an account: coming in by a name, changing it, going from room to room, and rooms named into being."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import unicodedata
+import uuid
+from datetime import timedelta
+
+from redis.exceptions import RedisError
+
+from accounts.guests import NickTaken, add_guest, clean_nick, is_accounts_name, rename_guest
+from accounts.names import fold
+from chat.actions import rooms
+from chat.actions.actors import actor_in
+from chat.actions.rooms import RESERVED, slug_of
+from chat.comings import leave
+from chat.errors import Busy, Empty, NoSuchRoom, Removed, SlugTaken, TooFast, TooLong, Unreadable
+from chat.events import Here, MemberJoined, Person, Renamed
+from chat.guests import Guest
+from chat.log import Log
+from chat.members import admit, find_room, member_in
+from chat.models import Room
+from chat.node import Node
+from chat.parts import tidy
+from chat.presence import Mark
+from helpers.errors import AppError
+from helpers.throttle import Throttle
+
+logger = logging.getLogger(__name__)
+
+START = "Default"
+SHORTEST, LONGEST = 3, 20
+NAMES = 1_000_000
+TRIES = 20
+LONGEST_SLUG = 32
+MOST_LISTED = 1_000
+TEN_MINUTES = 600
+AN_HOUR = 3600
+MOST_NAMED = 300
+"""Rooms that all guests together may name into being within an hour."""
+
+
+class BadRoomName(AppError):
+    """This cannot be the name of a room."""
+
+    code = "bad_slug"
+    message = f"Room name must be a string and between {SHORTEST}-{LONGEST} chars."
+
+    def __init__(self) -> None:
+        super().__init__(field="room")
+
+
+class NickTakenThere(AppError):
+    """In the room they would go to, somebody is called so; in their own it is themselves."""
+
+    code = "name_taken"
+    message = "Name already in use in this room."
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(field="room")
+
+
+# -- coming and going ------------------------------------------------------------------------------------------
+
+
+async def come(node: Node, address: str) -> Guest:
+    """Somebody new, under a name of chance, about to come into the room where all begin. Pair it with `go`.
+
+    Raises RateLimited, Removed, NoSuchRoom, Busy, Unavailable.
+    """
+    arrivals = Throttle("guests", limit=node.limits.arrivals, seconds=TEN_MINUTES)
+    await arrivals.require(node.redis, address)
+    room = await _room_to_begin_in(node)
+    await _require_entry(node, room, address)
+    owner = f"{node.name}/{uuid.uuid4().hex}"
+    name = await _name_of_chance(node, room.id, owner)
+    try:
+        user_id = await add_guest(node.manager, name)
+    except BaseException:
+        await node.guests.claims.release(room.id, fold(name), owner)
+        raise
+    guest = Guest(Person(user_id, name, True), address, owner, room.id)
+    node.guests.add(guest)
+    return guest
+
+
+async def go(node: Node, guest: Guest) -> None:
+    """They are gone, and their leaving was recorded: what they leave behind goes as well, but for what they said."""
+    try:
+        await node.guests.remove(guest)
+    except (AppError, RedisError, OSError) as error:
+        logger.warning("guests: %s is swept away later: %s", guest.person.name, error)
+
+
+async def show_out(node: Node, guest: Guest) -> None:
+    """They were shown out of their room: as long as that holds, nobody else is let in there from their address."""
+    member = await member_in(node.manager, guest.room_id, guest.person.id)
+    if member is None:
+        return
+    left = [until - member.asked_at for until in (member.out_until, member.banned_until) if until is not None]
+    seconds = max(left, default=timedelta()).total_seconds()
+    await node.guests.shut_out(guest.room_id, guest.address, seconds)
+
+
+def require_patience(node: Node, guest: Guest) -> None:
+    """Count one thing done by this guest, and by all from their address. Raises TooFast."""
+    wait = node.patience(guest.person.id) or node.guests.patience(guest.address)
+    if wait:
+        raise TooFast(wait)
+
+
+async def _require_entry(node: Node, room: Room, address: str) -> None:
+    seconds = await node.guests.shut_out_for(room.id, address)
+    if seconds:
+        now = await node.manager.value("SELECT clock_timestamp()")
+        raise Removed(now + timedelta(seconds=seconds), room=room.slug, now=now)
+
+
+async def _name_of_chance(node: Node, room_id: int, owner: str) -> str:
+    for _ in range(TRIES):
+        name = f"User{secrets.randbelow(NAMES)}"
+        if await _take(node, room_id, fold(name), owner):
+            return name
+    raise Busy
+
+
+async def _take(node: Node, room_id: int, key: str, owner: str) -> bool:
+    if await is_accounts_name(node.manager, key):
+        return False
+    return await node.guests.claims.claim(room_id, key, owner)
+
+
+# -- names -----------------------------------------------------------------------------------------------------
+
+
+async def rename(node: Node, guest: Guest, nick: object) -> None:
+    """Call a guest as they wish, where they are. Raises BadNick, NickTaken, Unavailable."""
+    name = clean_nick(nick)
+    if name == guest.person.name:
+        raise NickTaken
+    if fold(name) != guest.key and not await _take(node, guest.room_id, fold(name), guest.owner):
+        raise NickTaken
+    await _rename(node, guest, name, told=True)
+
+
+async def rename_by_chance(node: Node, guest: Guest) -> None:
+    """Their name is somebody else's now: they get one of chance, and are told like everybody. Raises Unavailable."""
+    await _rename(node, guest, await _name_of_chance(node, guest.room_id, guest.owner), told=False)
+
+
+async def _rename(node: Node, guest: Guest, name: str, *, told: bool) -> None:
+    was = guest.person
+    renamed = Person(was.id, name, True)
+    # Whoever asked for it is answered: a nonce keeps the event from them.
+    nonce = uuid.uuid4().hex if told else ""
+    try:
+        async with node.journal.transaction(guest.room_id, was.id) as log:
+            await actor_in(log, was.id)
+            await rename_guest(node.manager, was.id, name)
+            await log.record(Renamed(by=renamed, user=renamed, was=was.name, nonce=nonce))
+    except BaseException:
+        if fold(name) != guest.key:
+            await _let_go(node, guest.room_id, fold(name), guest)
+        raise
+    guest.person = renamed
+    if fold(was.name) != guest.key:
+        await _let_go(node, guest.room_id, fold(was.name), guest)
+
+
+async def _let_go(node: Node, room_id: int, key: str, guest: Guest) -> None:
+    try:
+        await node.guests.claims.release(room_id, key, guest.owner)
+    except AppError as error:
+        logger.warning("guests: a name is left to expire: %s", error)
+
+
+# -- rooms -----------------------------------------------------------------------------------------------------
+
+
+async def room_to_join(node: Node, guest: Guest, name: object) -> Room:
+    """The room a guest names, made if there is none, with their own name held there: `move` or `stay` comes next.
+
+    Raises BadRoomName, NickTakenThere (also for the room they are in), NoSuchRoom, Removed, Banned, RateLimited.
+    """
+    title = require_room_name(name)
+    room = await _room_called(node, title, guest)
+    if room.id == guest.room_id:
+        raise NickTakenThere
+    await _require_entry(node, room, guest.address)
+    member = await member_in(node.manager, room.id, guest.person.id)
+    if member is None:
+        raise NoSuchRoom
+    admit(room, member)
+    if not await node.guests.claims.claim(room.id, guest.key, guest.owner):
+        raise NickTakenThere
+    return room
+
+
+async def stay(node: Node, guest: Guest, room: Room) -> None:
+    """They do not go there after all: their name is free there."""
+    await _let_go(node, room.id, guest.key, guest)
+
+
+async def move(node: Node, guest: Guest, room: Room, here: Mark, there: Mark) -> None:
+    """Go over to a room that `room_to_join` gave: left there and joined here, both or neither.
+
+    Raises NoSuchRoom, Removed, Banned, Unavailable.
+    """
+    user_id, old_id = guest.person.id, guest.room_id
+    try:
+        await node.presence.track([there])
+    except (RedisError, OSError) as error:
+        logger.warning("guests: a mark waits for Redis: %s", error)
+    async with node.journal.transactions([room.id, old_id], user_id) as logs:
+        comer = await logs[room.id].member(user_id)
+        admit(logs[room.id].room, comer)
+        goer = await logs[old_id].member(user_id)
+        if goer.present_since is not None:
+            await leave(logs[old_id], goer.person, goer.present_since)
+        if comer.present_since is None:
+            await _arrive(logs[room.id], comer.person)
+    guest.room_id = room.id
+    await node.comings.unmark(here)
+    await _let_go(node, old_id, guest.key, guest)
+
+
+async def _arrive(log: Log, person: Person) -> None:
+    if log.room.set.comings_and_goings:
+        await log.record(MemberJoined(by=person, user=person, moved=True))
+    else:
+        await log.mark_present(person, log.room.last_seq)
+        log.pass_on(Here([person], []))
+
+
+async def people_in(node: Node, name: str) -> list[str]:
+    """Who is in the room of that name, in the order in which they came; nobody where guests may not come in.
+
+    A room is not made for being asked after.
+    """
+    try:
+        found = await _look_for(node, name, passing=False)
+    except NoSuchRoom:
+        return []
+    if not isinstance(found, Room):
+        return []
+    rows = await node.manager.rows(
+        "SELECT u.name FROM memberships m JOIN users u ON u.id = m.user_id "
+        "WHERE m.room_id = %s AND m.present_since IS NOT NULL ORDER BY m.present_since, u.id LIMIT %s",
+        found.id,
+        MOST_LISTED,
+    )
+    return [called for (called,) in rows]
+
+
+def require_room_name(name: object) -> str:
+    """The title in what a guest calls a room. Raises BadRoomName."""
+    if not isinstance(name, str):
+        raise BadRoomName
+    try:
+        title = " ".join(tidy(name, 10 * LONGEST).split())
+    except (Empty, TooLong, Unreadable):
+        raise BadRoomName from None
+    if not SHORTEST <= len(title) <= LONGEST:
+        raise BadRoomName
+    return title
+
+
+def slugs_of(name: str) -> list[str]:
+    """The addresses at which a room of that name may stand, the first one first.
+
+    Where letters would be lost in an address, what tells names apart is added: two names in one script that have
+    only a digit in common are not one room.
+    """
+    slug = slug_of(name)
+    is_lost = any(letter.isalnum() and not letter.isascii() for letter in unicodedata.normalize("NFKD", name))
+    if not slug or is_lost:
+        slug = f"{slug or 'room'}-{hashlib.sha256(fold(name).encode()).hexdigest()[:8]}"
+    further = [f"{slug[: LONGEST_SLUG - 2]}-{number}" for number in (2, 3)]
+    return [one for one in (slug, *further) if one not in RESERVED]
+
+
+async def _room_to_begin_in(node: Node) -> Room:
+    for _ in range(TRIES):
+        found = await _look_for(node, START, passing=True)
+        if isinstance(found, Room):
+            return found
+        try:
+            return await rooms.create(node, 0, found, START, guests=True)
+        except SlugTaken:
+            continue
+    raise Busy
+
+
+async def _room_called(node: Node, title: str, guest: Guest) -> Room:
+    for _ in range(TRIES):
+        found = await _look_for(node, title, passing=False)
+        if isinstance(found, Room):
+            return found
+        await Throttle("guest-rooms", limit=node.limits.named_rooms, seconds=AN_HOUR).require(
+            node.redis, guest.address
+        )
+        await Throttle("guest-rooms", limit=MOST_NAMED, seconds=AN_HOUR).require(node.redis, "everybody")
+        try:
+            # Nobody owns it: the admins of the site rule there.
+            return await rooms.create(node, 0, found, title, guests=True)
+        except SlugTaken:
+            continue
+    raise Busy
+
+
+async def _look_for(node: Node, name: str, *, passing: bool) -> Room | str:
+    """The room that guests mean by this name, or the address at which one may be made.
+
+    A private room is passed over as if it were not there: nobody learns of it by its name. One that everybody may
+    know of but guests may not enter is refused, or with `passing` passed over too. Raises NoSuchRoom.
+    """
+    for slug in slugs_of(name):
+        try:
+            room = await find_room(node.manager, slug)
+        except NoSuchRoom:
+            return slug
+        if room.set.private or room.kind == "direct":
+            continue
+        if room.set.guests_welcome:
+            return room
+        if not passing:
+            raise NoSuchRoom
+    raise NoSuchRoom
