@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import pwd
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+log = logging.getLogger(__name__)
+
 PR_SET_PDEATHSIG = 1
 LOOK_AGAIN = 0.02
+YOUNG = 10.0
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 10.0
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -63,7 +70,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a process that gets the signal `ends_with` should we die.
 
-    Call it in the main thread: the kernel watches the thread that starts, not the process.
+    Call it in a thread that lives as long as the child may: the kernel watches the thread, not the process.
     Raises OSError where the program cannot be run.
     """
     other = keeper is not None and keeper.is_other
@@ -80,7 +87,7 @@ def start(
         extra_groups=[] if other else None,
         pass_fds=pass_fds,
         process_group=0,
-        preexec_fn=die_with_parent(ends_with),  # noqa: PLW1509 -- no thread of ours runs yet
+        preexec_fn=die_with_parent(ends_with),  # noqa: PLW1509 -- one call to the kernel, which takes no lock
     )
 
 
@@ -115,6 +122,56 @@ def stop(
         except subprocess.TimeoutExpired:
             child.send_signal(hard)
     return child.wait()
+
+
+class Lasting:
+    """A child that, once `watch` was called, is begun again whenever it ends before it is told to.
+
+    One that ends soon after its start is given a pause before the next, longer each time.
+    """
+
+    def __init__(self, name: str, begin: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self._name = name
+        self._begin = begin
+        self._begun_at = time.monotonic()
+        self._stopping = threading.Event()
+        self._exchanging = threading.Lock()
+        self._watching: threading.Thread | None = None
+        self.process = begin()
+
+    def watch(self) -> None:
+        """Look after it from now on, in a thread: whoever serves people is not kept waiting for it."""
+        self._watching = threading.Thread(target=self._watch, name=f"watching {self._name}", daemon=True)
+        self._watching.start()
+
+    def stop(self, politely: signal.Signals, within: float, hard: signal.Signals) -> None:
+        """End it for good: politely, and if that has not helped `within` seconds, the hard way."""
+        with self._exchanging:
+            self._stopping.set()
+        stop(self.process, politely, within, hard)
+        if self._watching is not None:
+            self._watching.join()
+
+    def _watch(self) -> None:
+        failures = 0
+        while True:
+            code = self.process.wait()
+            if self._stopping.is_set():
+                return
+            failures = failures + 1 if time.monotonic() - self._begun_at < YOUNG else 0
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**failures)
+            log.error("%s ended with %d, and begins again in %.1f s", self._name, code, pause)
+            if self._stopping.wait(pause):
+                return
+            with self._exchanging:
+                if self._stopping.is_set():
+                    return
+                self._begun_at = time.monotonic()
+                try:
+                    self.process = self._begin()
+                except OSError as error:
+                    # The one that ended stands in for it, and the next round waits longer.
+                    log.error("%s cannot be begun: %s", self._name, error)
 
 
 def retire(pid_file: Path, mark: str, politely: signal.Signals, within: float = 20.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,10 +45,12 @@ VALKEY_SETTINGS = (
 
 
 @contextmanager
-def postgres(home: Path, sockets: Path, keeper: Keeper, settings: Mapping[str, str]) -> Iterator[str]:
+def postgres(
+    home: Path, sockets: Path, keeper: Keeper, settings: Mapping[str, str], *, lasting: bool = True
+) -> Iterator[str]:
     """A PostgreSQL that keeps its data in `home` and listens in `sockets` only; gives its address.
 
-    Raises `EmbeddedError` and OSError.
+    If it is `lasting` and dies, it begins again. Raises `EmbeddedError` and OSError.
     """
     data = home / "postgres"
     made = data / "PG_VERSION"
@@ -62,7 +65,9 @@ def postgres(home: Path, sockets: Path, keeper: Keeper, settings: Mapping[str, s
     command += [f'-cunix_socket_directories="{folder}"', *options]
     address = f"postgresql://{NAME}@/{{}}?host={quote(str(sockets), safe='')}"
     at_start = address.format("postgres")
-    with _running("PostgreSQL", command, home, keeper, signal.SIGINT, lambda: database_answers(at_start)):
+    with _running(
+        "PostgreSQL", command, home, keeper, signal.SIGINT, lambda: database_answers(at_start), lasting
+    ):
         with psycopg.connect(at_start, autocommit=True) as connection:
             if connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).fetchone() is None:
                 connection.execute(f"CREATE DATABASE {NAME}")
@@ -70,10 +75,11 @@ def postgres(home: Path, sockets: Path, keeper: Keeper, settings: Mapping[str, s
 
 
 @contextmanager
-def valkey(home: Path, sockets: Path, keeper: Keeper) -> Iterator[str]:
+def valkey(home: Path, sockets: Path, keeper: Keeper, *, lasting: bool = True) -> Iterator[str]:
     """A Valkey or Redis that keeps its data in `home` and listens in `sockets` only; gives its address.
 
-    Every change is appended to a file, so a restart signs nobody out. Raises `EmbeddedError` and OSError.
+    Every change is appended to a file, so a restart signs nobody out. If it is `lasting` and dies, it begins again.
+    Raises `EmbeddedError` and OSError.
     """
     data = home / "valkey"
     data.mkdir(exist_ok=True)
@@ -87,7 +93,7 @@ def valkey(home: Path, sockets: Path, keeper: Keeper) -> Iterator[str]:
     configuration.chmod(0o644)
     address = f"unix://{quote(str(socket))}?db=0"
     command = [program, configuration]
-    with _running("Valkey", command, home, keeper, signal.SIGTERM, lambda: redis_answers(address)):
+    with _running("Valkey", command, home, keeper, signal.SIGTERM, lambda: redis_answers(address), lasting):
         yield address
 
 
@@ -150,27 +156,35 @@ def _running(
     keeper: Keeper,
     politely: signal.Signals,
     answers: Callable[[], bool],
+    lasting: bool,
 ) -> Iterator[None]:
     log = home / "log" / f"{name.lower()}.log"
     log.parent.mkdir(mode=0o700, exist_ok=True)
     if log.exists():
         log.rename(log.with_suffix(".log.1"))
-    with log.open("wb") as output:
-        child = children.start(command, keeper=keeper, ends_with=politely, output=output, environ=ENVIRON)
+
+    def begin() -> subprocess.Popen[bytes]:
+        with log.open("ab") as output:
+            return children.start(command, keeper=keeper, ends_with=politely, output=output, environ=ENVIRON)
+
     hard = signal.SIGQUIT if name == "PostgreSQL" else signal.SIGKILL
+    child = children.Lasting(name, begin)
     try:
         until = time.monotonic() + START_WITHIN
         while not answers():
-            if child.poll() is not None:
+            if child.process.poll() is not None:
                 raise EmbeddedError(_why(name, log.read_text("utf-8", "replace"), log))
             if time.monotonic() > until:
                 raise EmbeddedError(
                     f"{name} does not answer after {START_WITHIN:g} seconds: look into {log}."
                 )
             time.sleep(LOOK_AGAIN)
+        if lasting:
+            # What it left behind it finds itself: a PostgreSQL whose old processes still end waits for its turn.
+            child.watch()
         yield
     finally:
-        children.stop(child, politely, STOP_WITHIN, hard)
+        child.stop(politely, STOP_WITHIN, hard)
 
 
 def _why(name: str, output: str, place: Path) -> str:

@@ -76,9 +76,12 @@ def main(folder: Path, durable: bool) -> None:
     settings = {} if durable else {"fsync": "off", "full_page_writes": "off"}
     kept = {
         "postgres": Kept(
-            lambda: servers.postgres(home, sockets, keeper, settings), home / "postgres" / "postmaster.pid"
+            lambda: servers.postgres(home, sockets, keeper, settings, lasting=False),
+            home / "postgres" / "postmaster.pid",
         ),
-        "valkey": Kept(lambda: servers.valkey(home, sockets, keeper), home / "valkey" / "valkey.pid"),
+        "valkey": Kept(
+            lambda: servers.valkey(home, sockets, keeper, lasting=False), home / "valkey" / "valkey.pid"
+        ),
     }
     try:
         for each in kept.values():

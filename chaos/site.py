@@ -25,6 +25,16 @@ FAKETIME = (
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 )
+# What is the same in every process: nobody is slowed down for speaking or connecting often.
+QUICK = {
+    "AIOCHAT_HOST": "127.0.0.1",
+    "AIOCHAT_WORKERS": "1",
+    "AIOCHAT_TRUSTED_PROXIES": "127.0.0.1",
+    "AIOCHAT_POST_BURST": "1000",
+    "AIOCHAT_POST_RATE": "1000",
+    "AIOCHAT_CONNECTIONS": "1000",
+    "AIOCHAT_LOG_LEVEL": "warning",
+}
 AROUND = """\
 {user}
 pid {prefix}/nginx.pid;
@@ -147,7 +157,10 @@ class Process:
                         return
         except TimeoutError:
             self.child.kill()
-        raise NotReady(f"process {self.number} did not begin: look into {self.log.name}")
+        raise NotReady(f"process {self.number} did not begin, and said:\n{self._last_words()}")
+
+    def _last_words(self) -> str:
+        return "\n".join(Path(self.log.name).read_text("utf-8", "replace").splitlines()[-20:])
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """Send a signal that ends it; the seconds it took."""
@@ -198,13 +211,7 @@ class Site:
             "AIOCHAT_DATABASE_URL": self.servers.database_url,
             "AIOCHAT_REDIS_URL": self.bus.url,
             "AIOCHAT_SECRET_KEY": SECRET,
-            "AIOCHAT_HOST": "127.0.0.1",
-            "AIOCHAT_WORKERS": "1",
-            "AIOCHAT_TRUSTED_PROXIES": "127.0.0.1",
-            "AIOCHAT_POST_BURST": "1000",
-            "AIOCHAT_POST_RATE": "1000",
-            "AIOCHAT_CONNECTIONS": "1000",
-            "AIOCHAT_LOG_LEVEL": "warning",
+            **QUICK,
         }
         for number in range(self._count):
             log = (self.folder / f"process-{number}.log").open("wb")

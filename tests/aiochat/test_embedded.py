@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from redis import Redis
 from aiochat import binaries, children, embedded
 from aiochat.binaries import EmbeddedError
 from aiochat.children import Keeper
+from aiochat.servers import database_answers, redis_answers
 from tests.aiochat.conftest import Desk, children_of, runs, until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="about what only root can and must do")
@@ -80,6 +82,47 @@ def test_a_killed_owner_leaves_nothing_in_the_way(desk: Desk) -> None:
     second = desk.serve()
     until(lambda: not any(map(runs, own)))
     assert second.told(signal.SIGTERM) == 0
+
+
+def test_a_server_that_dies_begins_again_with_all_it_kept(
+    open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with embedded.running(open_folder / "var") as servers:
+        ask(servers.database_url, "CREATE TABLE kept AS SELECT 42 AS number")
+        with Redis.from_url(str(servers.redis_url)) as redis:
+            redis.set("kept", "42")
+            redis.waitaof(1, 0, 5000)
+        for pid_file in ("postgres/postmaster.pid", "valkey/valkey.pid"):
+            dead = pid_in(Path(servers.home) / pid_file)
+            os.kill(dead, signal.SIGKILL)
+            until(lambda dead=dead: not runs(dead))
+        until(lambda: database_answers(str(servers.database_url)) and redis_answers(str(servers.redis_url)))
+        assert ask(servers.database_url, "SELECT number FROM kept") == (42,)
+        with Redis.from_url(str(servers.redis_url)) as redis:
+            assert redis.get("kept") == b"42"
+        again = [pid_in(Path(servers.home) / "postgres/postmaster.pid")]
+        again.append(pid_in(Path(servers.home) / "valkey/valkey.pid"))
+    for name in ("PostgreSQL", "Valkey"):
+        assert f"{name} ended with -9, and begins again in 0.2 s" in caplog.text
+    assert not any(map(runs, again)), "what was begun again ends with us too"
+
+
+def pid_in(file: Path) -> int:
+    return int(file.read_text("ascii").split()[0])
+
+
+def test_one_that_dies_again_and_again_is_given_longer_and_longer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lasting = children.Lasting("A moth", lambda: children.start(["true"]))
+    lasting.watch()
+    until(lambda: caplog.text.count("A moth ended with 0") >= 3)
+    lasting.stop(signal.SIGTERM, 5, signal.SIGKILL)
+    pauses = re.findall(r"begins again in (\S+) s", caplog.text)
+    assert pauses[:3] == ["0.2", "0.4", "0.8"]
+    heard = caplog.text.count("A moth")
+    until(lambda: lasting.process.poll() is not None)
+    assert caplog.text.count("A moth") == heard
 
 
 def test_a_pid_that_now_belongs_to_somebody_else_is_not_believed(open_folder: Path) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import random
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,18 +22,33 @@ from chaos.world import World
 PACE = 30.0
 
 
+@contextmanager
+def folder_for_sockets() -> Iterator[Path]:
+    """Under /tmp, for the paths of sockets must be short."""
+    folder = Path(tempfile.mkdtemp(prefix="aiochat-chaos-", dir="/tmp"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    with folder_for_sockets() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="package")
 async def site() -> AsyncIterator[Site]:
     """Two processes behind nginx, if it is found, on servers that can be stopped."""
-    folder = Path(tempfile.mkdtemp(prefix="aiochat-chaos-", dir="/tmp"))
-    folder.chmod(0o755)
-    opened = Site(folder, random.Random(1), processes=2, pace=PACE, queue=60, durable=False)
-    try:
-        await opened.open()
-        yield opened
-    finally:
-        await opened.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder_for_sockets() as folder:
+        opened = Site(folder, random.Random(1), processes=2, pace=PACE, queue=60, durable=False)
+        try:
+            await opened.open()
+            yield opened
+        finally:
+            await opened.close()
 
 
 class Play:
