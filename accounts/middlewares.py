@@ -20,6 +20,8 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SIGN_IN = "/login"
 FOR_ANYBODY = ("/static/", "/healthz", "/readyz")
+# Whoever comes there is a guest, whatever they carry.
+FOR_GUESTS = frozenset({"/chat", "/echo"})
 
 
 @web.middleware
@@ -29,7 +31,8 @@ async def user_middleware(request: web.Request, handler: Handler) -> web.StreamR
     Addresses that are the same for everybody ask neither Redis nor the database.
     Raises `BadToken`, `Unavailable`.
     """
-    request[USER] = None if request.path.startswith(FOR_ANYBODY) else await _who_asks(request)
+    for_all = request.path.startswith(FOR_ANYBODY) or request.path in FOR_GUESTS
+    request[USER] = None if for_all else await _who_asks(request)
     return await handler(request)
 
 

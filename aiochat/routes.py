@@ -8,6 +8,8 @@ from accounts import views as account_views
 from aiochat import health
 from aiochat.assets import Assets
 from chat import api, views, welcome
+from chat.sockets.echo import echo_socket
+from chat.sockets.nicks import nick_socket
 from chat.sockets.room import room_socket
 
 
@@ -38,6 +40,8 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.get("/rooms/{slug}", views.show_room),
             web.post("/rooms/{slug}", views.say_by_form),
             web.get("/rooms/{slug}/ws", room_socket),
+            web.get("/chat", nick_socket),
+            web.get("/echo", echo_socket),
             web.get("/chat/rooms", views.old_list),
             web.get("/chat/rooms/{slug}", views.old_room),
             web.get("/api/commands", api.list_commands),

@@ -6,5 +6,5 @@ from chat.node import Node
 
 NODE = web.AppKey("node", Node)
 
-# Whether guests are welcome in the rooms of a site that is set up now.
+# Whether people may come without an account; the first room of a site that is set up now is open to them then.
 GUESTS = web.AppKey("guests", bool)

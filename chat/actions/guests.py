@@ -242,7 +242,7 @@ async def people_in(node: Node, name: str) -> list[str]:
     A room is not made for being asked after.
     """
     try:
-        found = await _look_for(node, name, passing=False)
+        found = await _look_for(node, name)
     except NoSuchRoom:
         return []
     if not isinstance(found, Room):
@@ -275,6 +275,7 @@ def slugs_of(name: str) -> list[str]:
     Where letters would be lost in an address, what tells names apart is added: two names in one script that have
     only a digit in common are not one room.
     """
+    name = " ".join(name.split())
     slug = slug_of(name)
     is_lost = any(letter.isalnum() and not letter.isascii() for letter in unicodedata.normalize("NFKD", name))
     if not slug or is_lost:
@@ -285,7 +286,7 @@ def slugs_of(name: str) -> list[str]:
 
 async def _room_to_begin_in(node: Node) -> Room:
     for _ in range(TRIES):
-        found = await _look_for(node, START, passing=True)
+        found = await _look_for(node, START)
         if isinstance(found, Room):
             return found
         try:
@@ -297,7 +298,7 @@ async def _room_to_begin_in(node: Node) -> Room:
 
 async def _room_called(node: Node, title: str, guest: Guest) -> Room:
     for _ in range(TRIES):
-        found = await _look_for(node, title, passing=False)
+        found = await _look_for(node, title)
         if isinstance(found, Room):
             return found
         await Throttle("guest-rooms", limit=node.limits.named_rooms, seconds=AN_HOUR).require(
@@ -312,13 +313,14 @@ async def _room_called(node: Node, title: str, guest: Guest) -> Room:
     raise Busy
 
 
-async def _look_for(node: Node, name: str, *, passing: bool) -> Room | str:
+async def _look_for(node: Node, name: str) -> Room | str:
     """The room that guests mean by this name, or the address at which one may be made.
 
     A private room is passed over as if it were not there: nobody learns of it by its name. One that everybody may
-    know of but guests may not enter is refused, or with `passing` passed over too. Raises NoSuchRoom.
+    know of but guests may not enter is refused; only the room to begin in is another then. Raises NoSuchRoom.
     """
-    for slug in slugs_of(name):
+    slugs = slugs_of(name)
+    for slug in slugs:
         try:
             room = await find_room(node.manager, slug)
         except NoSuchRoom:
@@ -327,6 +329,6 @@ async def _look_for(node: Node, name: str, *, passing: bool) -> Room | str:
             continue
         if room.set.guests_welcome:
             return room
-        if not passing:
+        if slugs != slugs_of(START):
             raise NoSuchRoom
     raise NoSuchRoom

@@ -1,0 +1,432 @@
+"""Rooms of nicks, `GET /chat`: guests of one room at a time; docs/protocols/nicks.md is written for its clients."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import msgspec
+from aiohttp import web
+
+from chat.actions import guests
+from chat.actions.guests import START
+from chat.channel import Channel, Listener
+from chat.connection import CloseCode, text_frame
+from chat.errors import Busy, Empty, NoSuchRoom
+from chat.events import (
+    Audited,
+    Event,
+    Here,
+    MemberAdded,
+    MemberBanned,
+    MemberJoined,
+    MemberKicked,
+    MemberLeft,
+    MemberMuted,
+    MemberRemovedSelf,
+    MemberUnbanned,
+    MemberUnmuted,
+    MessageEdited,
+    MessagePinned,
+    MessagePosted,
+    MessageRemoved,
+    MessagesPurged,
+    MessageUnpinned,
+    Person,
+    Renamed,
+    RoleChanged,
+    RoomCleared,
+    SettingsChanged,
+    TopicChanged,
+    Typing,
+    Undone,
+)
+from chat.guests import Guest
+from chat.input import say
+from chat.keys import GUESTS, NODE
+from chat.members import member_in
+from chat.models import Room
+from chat.node import Node
+from chat.presence import Mark
+from chat.sockets.room import NoHandshake
+from chat.sockets.socket import Socket, refusal_of
+from helpers.errors import AppError
+from helpers.middlewares import welcomes_origins
+
+Request = dict[str, msgspec.Raw]
+
+REQUESTS = msgspec.json.Decoder(Request)
+NULL = msgspec.Raw(b"null")
+NOT_ALLOWED = "Not allowed."
+JOIN_WITHIN = 5.0
+SHOWN_OUT = frozenset({CloseCode.KICKED, CloseCode.BANNED})
+
+
+class GuestsOff(AppError):
+    """This site is for people with accounts."""
+
+    code = "disabled"
+    message = "Guests are not let in on this site. Its admin can change that by AIOCHAT_GUESTS=on."
+    status = 403
+
+
+class Misfit(AppError):
+    """A frame that is no request: not JSON, no object, or a field is not what it should be."""
+
+    code = "bad_request"
+    message = "{sentence}"
+
+    def __init__(self, sentence: str = NOT_ALLOWED) -> None:
+        super().__init__(sentence=sentence)
+
+
+def frame(action: Any, **fields: Any) -> bytes:
+    """A frame of this protocol."""
+    return text_frame(msgspec.json.encode({"action": action, **fields}))
+
+
+def answer(action: Any, message: str = "", *, success: bool = True) -> bytes:
+    """What came of a request."""
+    return frame(action, success=success, message=message)
+
+
+# -- what goes out ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NickDialect:
+    """What the others of a room hear. Its name there is its title, whatever each of them called it."""
+
+    channel: Channel
+
+    def encode(self, event: Event) -> bytes | None:
+        room = self.channel.room.title
+        match event:
+            case MessagePosted(text=str(text), style=style, by=by):
+                said = f"* {by.name} {text}" if style == "action" else text
+                return frame("chat_message", message=said, user=by.name)
+            case MemberJoined(user=user, moved=True):
+                return frame("joined", room=room, user=user.name)
+            case MemberJoined(user=user):
+                return self._join(user)
+            case MemberLeft(user=user, lost=lost):
+                return self._left(user, lost)
+            case Renamed(user=user, was=was):
+                return frame("nick_changed", room=room, from_user=was, to_user=user.name)
+            case Here(joined=joined, left=left):
+                return b"".join([*map(self._join, joined), *map(self._left, left)]) or None
+            case (
+                MessagePosted()
+                | MessageEdited()
+                | MessageRemoved()
+                | MessagesPurged()
+                | MessagePinned()
+                | MessageUnpinned()
+                | RoomCleared()
+                | Undone()
+                | MemberAdded()
+                | MemberRemovedSelf()
+                | MemberKicked()
+                | MemberBanned()
+                | MemberUnbanned()
+                | MemberMuted()
+                | MemberUnmuted()
+                | RoleChanged()
+                | TopicChanged()
+                | SettingsChanged()
+                | Audited()
+                | Typing()
+            ):
+                # This protocol has no word for it.
+                return None
+            case never:
+                assert_never(never)
+
+    def encode_for_author(self, event: Event) -> bytes | None:
+        # Who asked for it is answered; the broadcast is for the others.
+        return None
+
+    def encode_unseen(self, event: Event) -> bytes | None:
+        return None
+
+    def dismiss(self, listener: Listener, code: CloseCode, reason: str) -> None:
+        listener.connection.close(code, reason)
+        if isinstance(listener, GuestListener) and code in SHOWN_OUT:
+            listener.shown_out()
+
+    def _join(self, user: Person) -> bytes:
+        return frame("join", user=user.name, room=self.channel.room.title)
+
+    def _left(self, user: Person, lost: bool = False) -> bytes:
+        return frame("left", room=self.channel.room.title, user=user.name, shame=lost)
+
+
+class Doorway:
+    """A room as a newcomer hears it: nothing, then the frames that greet them in the place of their own joining,
+    then what everybody hears. So no word comes before the greeting, and none after their joining is missed."""
+
+    def __init__(self, dialect: NickDialect, user_id: int, greeting: bytes) -> None:
+        self.dialect = dialect
+        self.opened = asyncio.Event()
+        self._user_id = user_id
+        self._greeting = greeting
+
+    def encode(self, event: Event) -> bytes | None:
+        if self.opened.is_set():
+            return self.dialect.encode(event)
+        match event:
+            case MemberJoined(user=user) if user.id == self._user_id:
+                return self.open()
+            case Here(joined=joined) if self._user_id in [user.id for user in joined]:
+                return self.open()
+            case _:
+                return None
+
+    def open(self) -> bytes:
+        """They are in; what greets them."""
+        self.opened.set()
+        return self._greeting
+
+    def encode_for_author(self, event: Event) -> bytes | None:
+        return None
+
+    def encode_unseen(self, event: Event) -> bytes | None:
+        return None
+
+    def dismiss(self, listener: Listener, code: CloseCode, reason: str) -> None:
+        self.dialect.dismiss(listener, code, reason)
+
+
+@dataclass(eq=False, slots=True)
+class GuestListener(Listener):
+    """A guest in a room. `shown_out` is called when they are made to leave."""
+
+    shown_out: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a guest sits: in one room at a time."""
+
+    channel: Channel
+    listener: GuestListener
+    mark: Mark
+
+
+# -- a conversation --------------------------------------------------------------------------------------------
+
+
+@welcomes_origins("allowed")
+async def nick_socket(request: web.Request) -> web.StreamResponse:
+    """`GET /chat`: whoever comes is a guest, whatever cookies they carry.
+
+    Raises, before the 101, GuestsOff, NoHandshake, Busy, TooManyGuests, RateLimited, Removed, Unavailable.
+    """
+    node = request.config_dict[NODE]
+    if not request.config_dict[GUESTS]:
+        raise GuestsOff
+    if not web.WebSocketResponse().can_prepare(request):
+        raise NoHandshake
+    if node.closing:
+        raise Busy
+    limits = node.limits
+    with node.guests.door(
+        request.remote, most=limits.guests, rate=limits.rate, burst=limits.burst
+    ) as address:
+        guest = await guests.come(node, address)
+        try:
+            return await NickConversation(node, guest).hold(request)
+        finally:
+            await guests.go(node, guest)
+
+
+def farewell(code: CloseCode, reason: str) -> tuple[bytes, int, str]:
+    """A server that stops says so by the code of old."""
+    return b"", CloseCode.GOING_AWAY if code is CloseCode.RESTART else code, reason
+
+
+class NickConversation:
+    """One guest, from the handshake to the end."""
+
+    def __init__(self, node: Node, guest: Guest) -> None:
+        self.node = node
+        self.guest = guest
+        self.socket = Socket(node, guest.person, farewell=farewell)
+        self.seat: Seat | None = None
+        # Their name may be taken from them while they change it themselves.
+        self._alone = asyncio.Lock()
+        guest.loses_name = self._lose_name
+
+    async def hold(self, request: web.Request) -> web.StreamResponse:
+        """Greet, hear, and see out."""
+        self.connection = await self.socket.open(request, None, lambda *_: None)
+        strangers = self.node.hub.audience.strangers
+        strangers.add(self.connection)
+        try:
+            await self._take_part()
+        finally:
+            strangers.discard(self.connection)
+        return self.socket.response
+
+    async def _take_part(self) -> None:
+        name = self.guest.person.name
+        greeting = frame("connecting", room=START, user=name) + frame("join", user=name, room=START)
+        try:
+            self.seat = await self._sit_down(self.guest.room_id, greeting)
+            await self.node.comings.arrive(self.seat.mark, self.guest.person, known=False)
+            await self._settle(self.seat)
+            await self.socket.listen(self._hear, self._refuse)
+        except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it
+            refused = refusal_of(error)
+            self._refuse(refused, None)
+            self.connection.close(CloseCode.TRY_AGAIN, refused.text)
+            await self.socket.listen(self._hear, self._refuse)
+        finally:
+            if self.seat is not None:
+                await self._depart(self.seat)
+
+    async def _sit_down(self, room_id: int, greeting: bytes) -> Seat:
+        user_id = self.guest.person.id
+        member = await member_in(self.node.manager, room_id, user_id)
+        if member is None:
+            raise NoSuchRoom
+        channel = await self.node.hub.channel(room_id)
+        # From this line on nothing passes by unheard.
+        doorway = Doorway(NickDialect(channel), user_id, greeting)
+        listener = GuestListener(self.connection, member, doorway, shown_out=self._shown_out)
+        channel.listeners.add(listener)
+        return Seat(channel, listener, (room_id, user_id, self.connection.id))
+
+    async def _settle(self, seat: Seat) -> None:
+        """Wait until the greeting is out: their joining may be told a little after it was kept."""
+        doorway = seat.listener.dialect
+        assert isinstance(doorway, Doorway)
+        try:
+            async with asyncio.timeout(JOIN_WITHIN):
+                await doorway.opened.wait()
+        except TimeoutError:
+            # It was told already, by a process that thought them gone by mistake.
+            self.connection.send(doorway.open())
+        seat.listener.dialect = doorway.dialect
+
+    async def _depart(self, seat: Seat) -> None:
+        await self.node.hub.leave(seat.channel, seat.listener)
+        try:
+            await self.node.comings.depart(
+                seat.mark, self.guest.person, lost=self.socket.was_lost, grace=False
+            )
+        except Exception as error:  # noqa: BLE001 -- the sweep sees who left
+            refusal_of(error)
+
+    def _shown_out(self) -> None:
+        self.node.tasks.once("shutting a guest out", guests.show_out(self.node, self.guest))
+
+    def _lose_name(self) -> None:
+        self.node.tasks.once("a guest loses their name", self._take_another())
+
+    async def _take_another(self) -> None:
+        async with self._alone:
+            if self.connection.closing is None:
+                await guests.rename_by_chance(self.node, self.guest)
+
+    # -- what comes in -----------------------------------------------------------------------------------------
+
+    async def _hear(self, data: str) -> None:
+        request = read(data)
+        action = request.get("action", NULL)
+        try:
+            async with self._alone:
+                await self._do(action, request)
+        except Exception as error:
+            # Told under the name of what was asked.
+            refused = refusal_of(error)
+            refused.facts["action"] = action
+            raise refused from error
+
+    async def _do(self, action: msgspec.Raw, request: Request) -> None:
+        match value_of(action):
+            case "chat_message":
+                guests.require_patience(self.node, self.guest)
+                told = await self._say(value_of(request.get("message", NULL)))
+                self.connection.send(answer(action, told))
+            case "set_nick":
+                guests.require_patience(self.node, self.guest)
+                await guests.rename(self.node, self.guest, value_of(request.get("nick", NULL)))
+                self.connection.send(answer(action))
+            case "join_room":
+                guests.require_patience(self.node, self.guest)
+                await self._join_room(value_of(request.get("room", NULL)))
+            case "user_list":
+                guests.require_patience(self.node, self.guest)
+                await self._list(value_of(request.get("room", NULL)))
+            case _:
+                self.connection.send(answer(action, NOT_ALLOWED, success=False))
+
+    async def _say(self, message: Any) -> str:
+        """What they are answered: their own words, or what a command says to them."""
+        if message is None:
+            raise Empty("message")
+        if not isinstance(message, str):
+            raise Misfit("Message must be a string.")
+        assert self.seat is not None
+        told = await say(
+            self.node, self.seat.channel.room, self.seat.listener.member, message, uuid.uuid4().hex
+        )
+        return told.text or message
+
+    async def _list(self, name: Any) -> None:
+        if not isinstance(name, str):
+            raise guests.BadRoomName
+        users = await guests.people_in(self.node, name)
+        self.connection.send(frame("user_list", success=True, room=name, users=users))
+
+    async def _join_room(self, name: Any) -> None:
+        room = await guests.room_to_join(self.node, self.guest, name)
+        assert self.seat is not None
+        old = self.seat
+        try:
+            seat = await self._sit_down(room.id, answer("join_room"))
+        except BaseException:
+            await guests.stay(self.node, self.guest, room)
+            raise
+        # They hear of the old room no more, not even that they left it.
+        old.channel.listeners.discard(old.listener)
+        self.seat = seat
+        try:
+            await guests.move(self.node, self.guest, room, old.mark, seat.mark)
+        except Exception:
+            await self._fall_between(room, old, seat)
+            raise
+        finally:
+            await self.node.hub.leave(old.channel, old.listener)
+        await self._settle(seat)
+
+    async def _fall_between(self, room: Room, old: Seat, seat: Seat) -> None:
+        """The move failed half way: they are in the old room still, and leave it with their socket."""
+        await self.node.hub.leave(seat.channel, seat.listener)
+        await self.node.comings.unmark(seat.mark)
+        await guests.stay(self.node, self.guest, room)
+        self.seat = old
+        self.connection.close(CloseCode.TRY_AGAIN, "Something failed on the way. Come back in a moment.")
+
+    def _refuse(self, error: AppError, _: str | None) -> None:
+        self.connection.send(answer(error.facts.get("action"), error.text, success=False))
+
+
+def read(data: str) -> Request:
+    """The fields of a request, each as it was written. Raises Misfit for what is none."""
+    try:
+        return REQUESTS.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        raise Misfit from None
+
+
+def value_of(field: msgspec.Raw) -> Any:
+    """What is written there; NotImplemented for what can be written but not read, such as 1e999."""
+    try:
+        return msgspec.json.decode(field)
+    except (msgspec.DecodeError, RecursionError):
+        return NotImplemented
