@@ -12,7 +12,7 @@ from aiohttp_session import get_session
 from accounts.errors import BadCsrf, BadForm
 from accounts.keys import SECRET
 from accounts.storage import COOKIE, ID
-from helpers.middlewares import SAFE_METHODS, is_own_origin
+from helpers.middlewares import SAFE_METHODS, WELCOMES, is_own_origin
 
 FIELD = "csrf"
 HEADER = "X-CSRF-Token"
@@ -40,12 +40,14 @@ async def csrf_middleware(request: web.Request, handler: Handler) -> web.StreamR
     """Refuse what changes something in the name of a cookie, unless a page of ours asks.
 
     A form needs the token of its session, in the field `csrf` or in the header. JSON needs that header, or an
-    `Origin` of our own. A request with a Bearer token carries no cookie's rights and passes.
+    `Origin` of our own. A request with a Bearer token carries no cookie's rights and passes; so does one to an
+    address that ignores cookies, and lets pages of any site in.
     Raises `BadCsrf`, `BadForm`.
     """
     if request.method not in SAFE_METHODS and request.match_info.http_exception is None:
         bearer = request.headers.get("Authorization", "").lower().startswith("bearer ")
-        if not bearer and not await _is_ours(request):
+        open_to_all = getattr(request.match_info.handler, WELCOMES, None) == "any"
+        if not bearer and not open_to_all and not await _is_ours(request):
             raise BadCsrf
     return await handler(request)
 

@@ -19,7 +19,7 @@ from helpers.web import MANAGER, local_path, redirect, wants_json
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SIGN_IN = "/login"
-FOR_ANYBODY = ("/static/", "/healthz", "/readyz")
+FOR_ANYBODY = ("/static/", "/hooks/", "/healthz", "/readyz")
 # Whoever comes there is a guest, whatever they carry.
 FOR_GUESTS = frozenset({"/chat", "/echo"})
 

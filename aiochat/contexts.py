@@ -60,6 +60,7 @@ async def node(app: web.Application) -> AsyncIterator[None]:
     )
     app[MANAGER].bind(MODELS)
     async with Node(app[MANAGER], app[BUS], app[REDIS], limits) as opened:
+        opened.public_url = settings.public_url or ""
         app[NODE] = opened
         yield
 

@@ -17,7 +17,7 @@ from aiochat.assets import Assets
 from aiochat.headers import guarding
 from aiochat.routes import add_routes
 from aiochat.settings import STATIC, TEMPLATES, Settings
-from chat.keys import GUESTS
+from chat.keys import GUESTS, KNOCKS
 from helpers.middlewares import (
     ALLOWED_ORIGINS,
     OWN_ORIGINS,
@@ -26,6 +26,7 @@ from helpers.middlewares import (
     proxy_middleware,
     remember_prepared,
 )
+from helpers.throttle import Buckets
 from helpers.web import PAGE_CONTEXTS
 
 A_DAY = 86400
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> web.Application:
     app[contexts.SETTINGS] = settings
     app[SECRET] = settings.secret_key.encode()
     app[GUESTS] = settings.welcomes_guests
+    app[KNOCKS] = Buckets(settings.post_rate, settings.post_burst)
     app[PAGE_CONTEXTS] = (page_context,)
     app[OWN_ORIGINS] = frozenset({settings.public_url} if settings.public_url else ())
     app[ALLOWED_ORIGINS] = frozenset(settings.allowed_origins)

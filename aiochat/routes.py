@@ -7,7 +7,7 @@ from aiohttp import web
 from accounts import views as account_views
 from aiochat import health
 from aiochat.assets import Assets
-from chat import api, views, welcome
+from chat import api, hooks, views, welcome
 from chat.sockets.echo import echo_socket
 from chat.sockets.nicks import nick_socket
 from chat.sockets.room import room_socket
@@ -44,6 +44,7 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.get("/echo", echo_socket),
             web.get("/chat/rooms", views.old_list),
             web.get("/chat/rooms/{slug}", views.old_room),
+            web.post("/hooks/{slug}/{secret}", hooks.post),
             web.get("/api/commands", api.list_commands),
             web.get("/api/rooms", api.list_rooms),
             web.post("/api/rooms", api.create_room),

@@ -86,6 +86,8 @@ class Node:
         self._buckets: dict[int, TokenBucket] = {}
         self._pace = pace
         self.closing = False
+        # Where browsers find the site, for addresses to hand out; empty where nobody has said it.
+        self.public_url = ""
 
     async def open(self) -> None:
         """Begin: the hub, then the journal. The bus and the pools are open already."""

@@ -69,6 +69,26 @@ class TokenBucket:
             raise RateLimited(wait)
 
 
+class Buckets:
+    """A token bucket for each key, in this process. Where there are too many keys, all of them begin anew."""
+
+    def __init__(self, rate: float, burst: float, *, most: int = 10_000, clock: Clock = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._most = most
+        self._clock = clock
+        self._of: dict[str, TokenBucket] = {}
+
+    def require(self, key: str) -> None:
+        """Take one token of this key's. Raises `RateLimited`."""
+        bucket = self._of.get(key)
+        if bucket is None:
+            if len(self._of) >= self._most:
+                self._of.clear()
+            bucket = self._of[key] = TokenBucket(self._rate, self._burst, self._clock)
+        bucket.require()
+
+
 @dataclass(frozen=True, slots=True)
 class Tries:
     """Where a count stands after a try: how many more are `left`, and the seconds until it is forgotten."""

@@ -78,13 +78,7 @@ async def read_json(request: web.Request, kind: type[T], *, limit: int = 65536) 
     """
     if request.content_type != "application/json":
         raise BadJson(problem="send it with Content-Type: application/json")
-    if (request.content_length or 0) > limit:
-        raise TooLarge(limit=limit)
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(limit=limit)
+    body = await read_body(request, limit)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -95,6 +89,18 @@ async def read_json(request: web.Request, kind: type[T], *, limit: int = 65536) 
         raise BadJson(problem="it is nested too deeply") from error
 
 
+async def read_body(request: web.Request, limit: int) -> bytes:
+    """The body of a request as it came, at most `limit` bytes. Raises `TooLarge`."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge(limit=limit)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise TooLarge(limit=limit)
+    return bytes(body)
+
+
 def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer in JSON; dataclasses, structs, dates and uuids included. No cache keeps it."""
     body = msgspec.json.encode(data)
@@ -103,8 +109,8 @@ def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 
 def wants_json(request: web.Request) -> bool:
-    """Whether a program asks: the API, a socket's handshake, or whoever prefers JSON to a page."""
-    if request.path.startswith("/api/") or request.headers.get("Upgrade", "").lower() == "websocket":
+    """Whether a program asks: the API, a hook, a socket's handshake, or whoever prefers JSON to a page."""
+    if request.path.startswith(("/api/", "/hooks/")) or request.headers.get("Upgrade", "").lower() == "websocket":
         return True
     accepted = request.headers.get("Accept", "")
     return "application/json" in accepted and "text/html" not in accepted
