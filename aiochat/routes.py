@@ -10,7 +10,7 @@ from aiochat.assets import Assets
 from chat import api, hooks, views, welcome
 from chat.sockets.echo import echo_socket
 from chat.sockets.nicks import nick_socket
-from chat.sockets.room import room_socket
+from chat.sockets.plain import room_door
 
 
 def add_routes(app: web.Application, assets: Assets) -> None:
@@ -39,7 +39,8 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.post("/rooms", views.create_room),
             web.get("/rooms/{slug}", views.show_room),
             web.post("/rooms/{slug}", views.say_by_form),
-            web.get("/rooms/{slug}/ws", room_socket),
+            web.get("/rooms/{slug}/ws", room_door),
+            web.get("/ws/{slug}", room_door),
             web.get("/chat", nick_socket),
             web.get("/echo", echo_socket),
             web.get("/chat/rooms", views.old_list),
