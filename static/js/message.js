@@ -7,7 +7,7 @@ import { clock } from "./time.js"
 export function build(entry, room) {
   const article = clone("message-template")
   const { by } = entry
-  Object.assign(article.dataset, { at: entry.at, by: by.id, name: by.name })
+  Object.assign(article.dataset, { at: entry.at, by: by.id, name: by.name, ...(by.guest ? { guest: "" } : {}) })
   if (entry.seq) {
     article.id = `m${entry.seq}`
     article.dataset.seq = entry.seq
@@ -15,7 +15,7 @@ export function build(entry, room) {
     article.removeAttribute("id")
     delete article.dataset.seq
   }
-  article.setAttribute("aria-label", `${by.name}, ${clock(entry.at)}`)
+  article.setAttribute("aria-label", heading(article.dataset, entry.at))
   article.classList.toggle("action", entry.style === "action")
   article.classList.add("first")
   head(article, by, room)
@@ -28,6 +28,11 @@ export function build(entry, room) {
   if (entry.gone) bury(article, entry.gone_by)
   else speak(article, entry, room)
   return article
+}
+
+/** Who said it and when, for those who do not see it. */
+export function heading({ name, guest }, at) {
+  return `${name}${guest === undefined ? "" : ", guest"}, ${clock(at)}`
 }
 
 export function permalink(slug, seq) {
@@ -67,13 +72,14 @@ export function gist(article) {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text
 }
 
-/** The mark of a role before the name; a bare name otherwise. */
+/** The mark of a role before the name, or that it is a guest's; a bare name otherwise. */
 export function head(article, by, room) {
   const margin = article.querySelector(".in-margin")
   const name = margin.querySelector(".name")
-  margin.querySelector(".rank")?.remove()
+  for (const old of margin.querySelectorAll(".rank, .tag")) old.remove()
   const mark = rank(room.roleOf(by.id))
   if (mark) name.before(mark)
+  if ("guest" in article.dataset) name.before(element("span", "tag", "guest"))
   name.textContent = by.name
   name.dataset.ink = ink(by.id, room.you.id)
 }

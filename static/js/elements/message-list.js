@@ -3,9 +3,9 @@
 import { arrange } from "../arrange.js"
 import { clone } from "../dom.js"
 import * as events from "../events.js"
-import { bury, build, head, speak } from "../message.js"
+import { bury, build, head, heading, speak } from "../message.js"
 import { Scroll } from "../scroll.js"
-import { clock, localise } from "../time.js"
+import { localise } from "../time.js"
 import { offer, whose, withdraw } from "../undo.js"
 
 export class MessageList extends HTMLElement {
@@ -260,10 +260,9 @@ export class MessageList extends HTMLElement {
   #retime(root = this) {
     const cleared = root.matches?.(".cleared") ? [root] : root.querySelectorAll(".cleared[data-until]")
     for (const line of cleared) offer(line, this.room.you)
-    for (const message of root.querySelectorAll?.(".message time") ?? []) {
-      message
-        .closest(".message")
-        .setAttribute("aria-label", `${message.closest(".message").dataset.name}, ${clock(message.dateTime)}`)
+    for (const time of root.querySelectorAll?.(".message time") ?? []) {
+      const message = time.closest(".message")
+      message.setAttribute("aria-label", heading(message.dataset, time.dateTime))
     }
   }
 
