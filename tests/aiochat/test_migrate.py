@@ -6,9 +6,12 @@ import threading
 
 import psycopg
 import pytest
+from peewee_migrate import Router
 
 from aiochat.embedded import Servers
 from aiochat.migrate import migrate
+from aiochat.settings import MIGRATIONS
+from helpers.database import sync_database
 from tests.aiochat.conftest import Desk
 
 
@@ -62,3 +65,35 @@ def test_what_stands_in_the_way_is_one_sentence(empty: str, desk: Desk, servers:
     assert len(run.said) == 1, run.said
     assert "PostgreSQL refuses" in run.said[0]
     assert "site" in run.said[0]
+
+
+def run_up_to(address: str, name: str) -> None:
+    """Make the tables as a version of before had them."""
+    database = sync_database(address)
+    with database.connection_context():
+        Router(database, migrate_dir=MIGRATIONS).run(name)
+
+
+def test_hooks_and_vouched_accounts_come_to_a_site_that_is_in_use(empty: str) -> None:
+    run_up_to(empty, "002_journal")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga')")
+        connection.execute("INSERT INTO rooms (id, slug, title, last_seq) VALUES (3, 'lobby', 'lobby', 1)")
+        connection.execute("INSERT INTO memberships (room_id, user_id, role) VALUES (3, 7, 4)")
+        connection.execute(
+            "INSERT INTO messages (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, text) "
+            "VALUES (3, 1, 'message', 7, 'olga', now(), 'n', '', 'before')"
+        )
+        kept = "SELECT (SELECT array_agg(name ORDER BY id) FROM users), (SELECT array_agg(text) FROM messages)"
+        before = connection.execute(kept).fetchall()
+        assert "003_hooks" in migrate(empty)
+        assert connection.execute(kept).fetchall() == before
+        hook = "INSERT INTO hooks (room_id, user_id, secret_hash, created_by) VALUES (3, 7, %s, 7)"
+        connection.execute(hook, (b"first",))
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute(hook, (b"second",))
+        connection.execute("UPDATE hooks SET revoked_at = now()")
+        connection.execute(hook, (b"second",))
+        connection.execute("INSERT INTO vouched (issuer, subject, user_id) VALUES ('school', '1', 7)")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO vouched (issuer, subject, user_id) VALUES ('school', '2', 7)")
