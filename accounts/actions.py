@@ -23,6 +23,7 @@ NAME_RESTS_DAYS = 30
 MOST_RESTING = 5
 
 BY_ID = f"SELECT {user_columns()} FROM users WHERE id = %s"
+BY_IDS = f"SELECT {user_columns()} FROM users WHERE id = ANY (%s::bigint[])"
 BY_NAME = f"SELECT {user_columns()} FROM users WHERE name_key = %s AND NOT is_guest"
 LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s::text, 41))"
 RESTS = "SELECT user_id FROM reserved_names WHERE name_key = %s AND until > now()"
@@ -64,6 +65,13 @@ class Renaming:
 async def load_user(manager: Manager, user_id: int) -> User | None:
     """The user of this number."""
     return user_from(await manager.row(BY_ID, user_id))
+
+
+async def load_users(manager: Manager, user_ids: list[int]) -> list[User | None]:
+    """The users of these numbers, in their order."""
+    rows = await manager.rows(BY_IDS, user_ids)
+    found = {row[0]: user_from(row) for row in rows}
+    return [found.get(user_id) for user_id in user_ids]
 
 
 async def find_user(manager: Manager, name: str) -> User | None:

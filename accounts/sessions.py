@@ -6,11 +6,11 @@ from aiohttp import web
 from aiohttp_session import get_session, new_session
 
 from accounts import actions
+from accounts.keys import USERS
 from accounts.models import User
-from accounts.storage import COOKIE, ID, end_session, end_sessions, ref_of, session_key
+from accounts.storage import COOKIE, ID, KEPT, end_session, end_sessions, ref_of
 from accounts.storage import USER as USER_ID
-from helpers.outages import redis_answers
-from helpers.web import BUS, FLASHES, MANAGER, REDIS
+from helpers.web import BIGGEST, BUS, FLASHES, MANAGER, REDIS
 
 EPOCH = "epoch"
 
@@ -59,11 +59,9 @@ async def is_still_signed_in(request: web.Request, user: User) -> bool:
     For whoever keeps a connection open, after they began to hear of ends. Raises `Unavailable`.
     """
     ref = session_ref(request) if token_in(request) is None else None
-    if ref is not None:
-        async with redis_answers():
-            if not await request.config_dict[REDIS].exists(session_key(ref)):
-                return False
-    fresh = await actions.load_user(request.config_dict[MANAGER], user.id)
+    if ref is not None and not await request.config_dict[KEPT].of(ref):
+        return False
+    fresh = await request.config_dict[USERS].ask(user.id)
     return fresh is not None and fresh.session_epoch == user.session_epoch and not fresh.is_suspended
 
 
@@ -82,9 +80,9 @@ async def user_of_session(request: web.Request) -> User | None:
         return None
     session = await get_session(request)
     user_id, epoch = session.get(USER_ID), session.get(EPOCH)
-    if type(user_id) is not int or type(epoch) is not int:
+    if type(user_id) is not int or type(epoch) is not int or not 0 < user_id <= BIGGEST:
         return None
-    user = await actions.load_user(request.config_dict[MANAGER], user_id)
+    user = await request.config_dict[USERS].ask(user_id)
     if user is None or user.session_epoch != epoch or user.is_suspended:
         return None
     return user

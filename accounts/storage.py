@@ -13,6 +13,7 @@ from aiohttp_session import AbstractStorage, Session
 from redis.asyncio import Redis
 
 from helpers.outages import redis_answers
+from helpers.together import Together
 from helpers.web import REDIS
 
 COOKIE = "aiochat_session"
@@ -21,6 +22,14 @@ COOKIE_SECONDS = 400 * 86400
 ID = re.compile(r"[A-Za-z0-9_-]{43}")
 MOST_REMEMBERED = 200
 USER = "user"
+# What is kept of many sessions, each of which begins its time anew.
+LOOK_UP = """
+local found = redis.call('MGET', unpack(KEYS))
+for i, kept in ipairs(found) do
+    if kept then redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+end
+return found
+"""
 
 
 def ref_of(identity: str) -> str:
@@ -36,6 +45,30 @@ def session_key(ref: str) -> str:
 def sessions_key(user_id: int) -> str:
     """Where Redis keeps the refs of a user's latest sessions."""
     return f"aiochat:{{sessions:{user_id}}}"
+
+
+class Kept:
+    """What Redis keeps of sessions: everybody who asks at the same time is answered in one trip.
+
+    A session not asked for within `seconds` is forgotten.
+    """
+
+    def __init__(self, redis: Redis, seconds: int) -> None:
+        self._look_up = redis.register_script(LOOK_UP)
+        self._seconds = seconds
+        self._trips = Together(self._of_all)
+
+    async def of(self, ref: str) -> bytes | None:
+        """What is kept of the session of this ref, for so many seconds more. Raises `Unavailable`."""
+        return await self._trips.ask(ref)
+
+    async def _of_all(self, refs: list[str]) -> list[bytes | None]:
+        async with redis_answers():
+            found: list[bytes | None] = await self._look_up(list(map(session_key, refs)), [self._seconds])
+        return found
+
+
+KEPT = web.AppKey("kept", Kept)
 
 
 class RedisSessions(AbstractStorage):
@@ -63,9 +96,7 @@ class RedisSessions(AbstractStorage):
         identity = self.identity(request)
         if identity is None:
             return await self.new_session()
-        async with redis_answers():
-            kept = await self._redis(request).getex(session_key(ref_of(identity)), ex=self._seconds)
-        stored = _read(kept)
+        stored = _read(await request.config_dict[KEPT].of(ref_of(identity)))
         if stored is None:
             return await self.new_session()
         return Session(identity, data=stored, new=False)  # type: ignore[arg-type]

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from aiohttp import web
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
-from accounts.keys import SITE_CARD
+from accounts.actions import load_users
+from accounts.keys import SITE_CARD, USERS
 from accounts.site import SiteCard
+from accounts.storage import KEPT, Kept
 from aiochat.settings import Settings
 from chat.keys import NODE
 from chat.models import MODELS
 from chat.node import Limits, Node
 from helpers.bus import RedisBus
 from helpers.database import Manager
+from helpers.together import Together
 from helpers.web import BUS, MANAGER, REDIS
 
 SETTINGS = web.AppKey("settings", Settings)
 REDIS_CONNECTIONS = 50
+A_DAY = 86400
 WAIT_FOR_REDIS = 2.0
 
 
@@ -30,6 +35,7 @@ async def database(app: web.Application) -> AsyncIterator[None]:
     assert url is not None, "servers of our own are started before the site"
     async with Manager(url, max_size=app[SETTINGS].pool_size) as manager:
         app[MANAGER] = manager
+        app[USERS] = Together(partial(load_users, manager))
         app[SITE_CARD] = SiteCard(manager)
         yield
 
@@ -40,6 +46,7 @@ async def redis(app: web.Application) -> AsyncIterator[None]:
     assert url is not None, "servers of our own are started before the site"
     async with connect_redis(url) as client:
         app[REDIS] = client
+        app[KEPT] = Kept(client, app[SETTINGS].session_days * A_DAY)
         app[BUS] = bus = RedisBus(client)
         await bus.open()
         try:
