@@ -7,7 +7,7 @@ from aiohttp import web
 from accounts import views as account_views
 from aiochat import health
 from aiochat.assets import Assets
-from chat import api, hooks, views, welcome
+from chat import api, hooks, settings, views, welcome
 from chat.sockets.echo import echo_socket
 from chat.sockets.nicks import nick_socket
 from chat.sockets.plain import room_door
@@ -39,6 +39,9 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.post("/rooms", views.create_room),
             web.get("/rooms/{slug}", views.show_room),
             web.post("/rooms/{slug}", views.say_by_form),
+            web.get("/rooms/{slug}/settings", settings.show),
+            web.post("/rooms/{slug}/hooks", settings.make_hook),
+            web.post("/rooms/{slug}/hooks/revoke", settings.revoke_hook),
             web.get("/rooms/{slug}/ws", room_door),
             web.get("/ws/{slug}", room_door),
             web.get("/chat", nick_socket),

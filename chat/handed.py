@@ -18,10 +18,10 @@ async def remember_invitation(request: web.Request, token: str) -> None:
 async def invitation_of(request: web.Request) -> str:
     """The invitation this session made at set-up, as a link to hand on; else nothing."""
     token = (await get_session(request)).get(INVITATION)
-    return f"{_address(request)}/join/{token}" if isinstance(token, str) else ""
+    return f"{address_of(request)}/join/{token}" if isinstance(token, str) else ""
 
 
-def _address(request: web.Request) -> str:
+def address_of(request: web.Request) -> str:
     """Where this site is, for a link to hand on: its public address, or the one it was asked at."""
     known = sorted(request.config_dict.get(OWN_ORIGINS, ()))
     return known[0] if known else f"{request.scheme}://{request.host}"

@@ -14,13 +14,14 @@ from accounts.keys import USER
 from accounts.middlewares import login_required, user_of
 from chat.actions import membership, rooms
 from chat.actions.invitations import LOBBY
-from chat.actions.rooms import Listed, slug_of
+from chat.actions.rooms import slug_of
 from chat.errors import Banned, NoSuchRoom, Removed, Unavailable
 from chat.events import told_to
 from chat.handed import invitation_of
 from chat.history import PAGE
 from chat.input import require_patience, say
 from chat.keys import NODE
+from chat.listing import index_of, line_of
 from chat.log import Nonce, new_nonce
 from chat.members import Member, enter, find_room
 from chat.models import Room
@@ -70,32 +71,12 @@ async def _directory(request: web.Request, form: Form) -> web.StreamResponse:
     node, user = request.config_dict[NODE], user_of(request)
     listing = await rooms.visible_to(node, user.id)
     context = {
-        "listing": [_listed(room) for room in listing],
-        "rooms": await _index(node, user.id),
+        "listing": [line_of(room) for room in listing],
+        "rooms": await index_of(node, user.id),
         "errors": form.errors,
         "values": form.values,
     }
     return await render_page(request, "chat/rooms.html", context, status=form.status)
-
-
-async def _index(node: Node, user_id: int, current: str = "") -> list[dict[str, Any]]:
-    mine = await rooms.visible_to(node, user_id, mine=True)
-    return [{**_listed(room), "current": room.slug == current} for room in mine]
-
-
-def _listed(room: Listed) -> dict[str, Any]:
-    return {
-        "slug": room.slug,
-        "title": room.title,
-        "topic": room.topic,
-        "kind": room.kind,
-        "private": room.private,
-        "here": room.here,
-        "last_at": room.last_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "member": room.member,
-        "unread": room.unread,
-        "mentions": room.mentions,
-    }
 
 
 @login_required
@@ -138,7 +119,7 @@ async def _room_page(
     context = {
         "room": {**room.told(), "private": room.set.private},
         "you": {"id": member.user_id, "name": member.name, "role": member.role.word},
-        "rooms": await _index(node, member.user_id, room.slug),
+        "rooms": await index_of(node, member.user_id, room.slug),
         "people": [{**one.told(), "here": True} for one in channel.people(node.limits.people)],
         "here_count": len(channel.here),
         "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
@@ -210,7 +191,7 @@ async def _shown_out(request: web.Request, error: Removed | Banned) -> web.Strea
         "at": _iso(at),
         "reason": reason,
         "until": _iso(until),
-        "rooms": await _index(node, user.id),
+        "rooms": await index_of(node, user.id),
     }
     page = await render_page(request, "chat/removed.html", context, status=error.status)
     if "retry_after" in error.facts:

@@ -168,21 +168,30 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
             # Whoever asked has gone before the answer: nobody's fault, and nobody reads this.
             return web.Response(status=CLIENT_GONE)
         if is_lost(error):
-            log.warning("%s %s: the database is away: %s", request.method, request.path, error)
+            log.warning("%s %s: the database is away: %s", request.method, _where(request), error)
             return await _tell(request, DatabaseDown(retry_after=5))
         if is_redis_away(error):
-            log.warning("%s %s: Redis is away: %s", request.method, request.path, error)
+            log.warning("%s %s: Redis is away: %s", request.method, _where(request), error)
             return await _tell(request, Unavailable())
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, _where(request))
         begun: web.StreamResponse | None = request.get(PREPARED)
         told = {"code": "internal", "message": INTERNAL, "temporary": True}
         return begun if begun is not None else await _answer(request, 500, told, {}, None)
 
 
+def _where(request: web.Request) -> str:
+    """The path, for the log, without what it holds of secrets."""
+    path = request.path
+    for name in ("secret", "token"):
+        value = request.match_info.get(name)
+        path = path.replace(value, "…") if value else path
+    return path
+
+
 async def _tell(request: web.Request, error: AppError) -> web.StreamResponse:
     begun: web.StreamResponse | None = request.get(PREPARED)
     if begun is not None:
-        log.warning("%s %s was refused after its answer began: %s", request.method, request.path, error.code)
+        log.warning("%s %s was refused after its answer began: %s", request.method, _where(request), error.code)
         return begun
     headers: dict[str, str] = {}
     if "retry_after" in error.facts:
