@@ -191,7 +191,9 @@ def _where(request: web.Request) -> str:
 async def _tell(request: web.Request, error: AppError) -> web.StreamResponse:
     begun: web.StreamResponse | None = request.get(PREPARED)
     if begun is not None:
-        log.warning("%s %s was refused after its answer began: %s", request.method, _where(request), error.code)
+        log.warning(
+            "%s %s was refused after its answer began: %s", request.method, _where(request), error.code
+        )
         return begun
     headers: dict[str, str] = {}
     if "retry_after" in error.facts:
