@@ -118,7 +118,7 @@ class Guests:
         self._guests[guest.owner] = guest
 
     async def remove(self, guest: Guest) -> None:
-        """A guest is gone: their name is free, and their row too if they never said anything. Raises `Unavailable`."""
+        """A guest is gone: their name is free, and their row goes if they never said anything. Raises `Unavailable`."""
         self._guests.pop(guest.owner, None)
         await self.manager.execute(FORGET.format(which="u.id = %s"), guest.person.id)
         await self.claims.release(guest.room_id, guest.key, guest.owner)

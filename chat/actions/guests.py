@@ -39,6 +39,8 @@ LONGEST_SLUG = 32
 MOST_LISTED = 1_000
 TEN_MINUTES = 600
 AN_HOUR = 3600
+CALLED_SO = """SELECT 1 FROM memberships m JOIN users u ON u.id = m.user_id
+    WHERE m.room_id = %s AND u.name_key = %s AND u.id <> %s AND m.present_since IS NOT NULL"""
 MOST_NAMED = 300
 """Rooms that all guests together may name into being within an hour."""
 
@@ -86,6 +88,11 @@ async def come(node: Node, address: str) -> Guest:
     guest = Guest(Person(user_id, name, True), address, owner, room.id)
     node.guests.add(guest)
     return guest
+
+
+async def give_up_name(node: Node, guest: Guest) -> None:
+    """They are about to go. Whoever hears that they left may be called so: nobody is before, see `_require_free`."""
+    await _let_go(node, guest.room_id, guest.key, guest)
 
 
 async def go(node: Node, guest: Guest) -> None:
@@ -157,18 +164,35 @@ async def _rename(node: Node, guest: Guest, name: str, *, told: bool) -> None:
     renamed = Person(was.id, name, True)
     # Whoever asked for it is answered: a nonce keeps the event from them.
     nonce = uuid.uuid4().hex if told else ""
+    is_other = fold(name) != guest.key
+    if is_other:
+        # Before it is told: who hears that a name is given up may take it.
+        await _let_go(node, guest.room_id, guest.key, guest)
     try:
         async with node.journal.transaction(guest.room_id, was.id) as log:
             await actor_in(log, was.id)
+            await _require_free(node, guest.room_id, fold(name), was.id, NickTaken)
             await rename_guest(node.manager, was.id, name)
             await log.record(Renamed(by=renamed, user=renamed, was=was.name, nonce=nonce))
     except BaseException:
-        if fold(name) != guest.key:
+        if is_other:
             await _let_go(node, guest.room_id, fold(name), guest)
+            await _take_back(node, guest)
         raise
     guest.person = renamed
-    if fold(was.name) != guest.key:
-        await _let_go(node, guest.room_id, fold(was.name), guest)
+
+
+async def _require_free(node: Node, room_id: int, key: str, user_id: int, refusal: type[AppError]) -> None:
+    """Refuse the name of somebody else in the room: asked under its lock, nobody who comes or goes is missed."""
+    if await node.manager.row(CALLED_SO, room_id, key, user_id) is not None:
+        raise refusal
+
+
+async def _take_back(node: Node, guest: Guest) -> None:
+    try:
+        await node.guests.claims.claim(guest.room_id, guest.key, guest.owner)
+    except AppError as error:
+        logger.warning("guests: a name is not held just now: %s", error)
 
 
 async def _let_go(node: Node, room_id: int, key: str, guest: Guest) -> None:
@@ -197,6 +221,11 @@ async def room_to_join(node: Node, guest: Guest, name: object) -> Room:
     admit(room, member)
     if not await node.guests.claims.claim(room.id, guest.key, guest.owner):
         raise NickTakenThere
+    try:
+        await _require_free(node, room.id, guest.key, guest.person.id, NickTakenThere)
+    except BaseException:
+        await stay(node, guest, room)
+        raise
     return room
 
 
@@ -208,16 +237,18 @@ async def stay(node: Node, guest: Guest, room: Room) -> None:
 async def move(node: Node, guest: Guest, room: Room, here: Mark, there: Mark) -> None:
     """Go over to a room that `room_to_join` gave: left there and joined here, both or neither.
 
-    Raises NoSuchRoom, Removed, Banned, Unavailable.
+    Raises NoSuchRoom, Removed, Banned, NickTakenThere, Unavailable.
     """
     user_id, old_id = guest.person.id, guest.room_id
     try:
         await node.presence.track([there])
     except (RedisError, OSError) as error:
         logger.warning("guests: a mark waits for Redis: %s", error)
+    await _let_go(node, old_id, guest.key, guest)
     async with node.journal.transactions([room.id, old_id], user_id) as logs:
         comer = await logs[room.id].member(user_id)
         admit(logs[room.id].room, comer)
+        await _require_free(node, room.id, guest.key, user_id, NickTakenThere)
         goer = await logs[old_id].member(user_id)
         if goer.present_since is not None:
             await leave(logs[old_id], goer.person, goer.present_since)
@@ -225,7 +256,6 @@ async def move(node: Node, guest: Guest, room: Room, here: Mark, there: Mark) ->
             await _arrive(logs[room.id], comer.person)
     guest.room_id = room.id
     await node.comings.unmark(here)
-    await _let_go(node, old_id, guest.key, guest)
 
 
 async def _arrive(log: Log, person: Person) -> None:

@@ -158,6 +158,7 @@ class NickConversation:
 
     async def _depart(self, seat: Seat) -> None:
         await self.node.hub.leave(seat.channel, seat.listener)
+        await guests.give_up_name(self.node, self.guest)
         try:
             await self.node.comings.depart(
                 seat.mark, self.guest.person, lost=self.socket.was_lost, grace=False
