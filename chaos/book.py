@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Sent:
-    """One request of one person. `seq` is the number it was acknowledged with, `refused` the code that ended it."""
+    """One request of one person. `seq` is the number it was acknowledged with, `refused` the code that ended it.
+
+    `since` it is wanted; `written` is when it went out last, 0 where the line broke after that.
+    """
 
     person: int
     room: str
@@ -18,6 +21,7 @@ class Sent:
     target: int = 0
     since: float = 0.0
     tries: int = 0
+    written: float = 0.0
     acked: bool = False
     seq: int = 0
     refused: str = ""
@@ -25,11 +29,15 @@ class Sent:
 
 @dataclass
 class Book:
-    """Shared by all clients of a run. Times are seconds of the loop's clock."""
+    """Shared by all clients of a run. Times are seconds of the loop's clock.
+
+    `untried` are faults that cannot be made here, and why; `seen` counts what a fault was to bring about.
+    """
 
     sent: dict[str, Sent] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    untried: dict[str, str] = field(default_factory=dict)
     recovery: dict[str, float] = field(default_factory=dict)
     closes: Counter[str] = field(default_factory=Counter)
     resumes: Counter[str] = field(default_factory=Counter)
@@ -38,8 +46,10 @@ class Book:
     acked: int = 0
     repeated: int = 0
     longest_ack: float = 0.0
+    longest_answer: float = 0.0
     longest_away: float = 0.0
     kicks: dict[str, int] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._bell = asyncio.Event()

@@ -176,6 +176,8 @@ class Client:
             self._book.closes[str(code)] += 1
         self.live = False
         self._resuming = False
+        for nonce in self.outbox:
+            self._book.sent[nonce].written = 0.0
         self.view.forget_early()
         self._book.ring()
 
@@ -332,15 +334,24 @@ class Client:
         socket = self._socket
         if socket is None or socket.closed:
             return
+        if "nonce" in frame:
+            self._book.sent[frame["nonce"]].written = asyncio.get_running_loop().time()
         try:
             await socket.send_str(msgspec.json.encode(frame).decode())
         except (aiohttp.ClientError, OSError):
             return
 
+    def _answered(self, sent: Sent) -> None:
+        """However it was answered: nobody is to wait long for that."""
+        if sent.written:
+            took = asyncio.get_running_loop().time() - sent.written
+            self._book.longest_answer = max(self._book.longest_answer, took)
+
     def _acknowledged(self, ack: Frame) -> None:
         if self.outbox.pop(ack["nonce"], None) is None:
             return
         book, sent = self._book, self._book.sent[ack["nonce"]]
+        self._answered(sent)
         sent.acked, sent.seq = True, ack.get("seq", 0)
         book.acked += 1
         book.repeated += bool(ack.get("duplicate"))
@@ -353,6 +364,7 @@ class Client:
         book.refused[self.name] += 1
         if nonce is None or nonce not in self.outbox:
             return
+        self._answered(book.sent[nonce])
         if error["temporary"]:
             pause = float(error.get("retry_after") or 0.3 + self._rng.random())
             asyncio.get_running_loop().call_later(pause, self._try_again, nonce)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import aiohttp
 import msgspec
 import psycopg
 from redis.asyncio import Redis
 
-from chaos.site import faketime
+from chaos import clock
+from chaos.client import PROTOCOL
 from chaos.world import World
 
 Fault = Callable[[World], Awaitable[None]]
+Socket = aiohttp.ClientWebSocketResponse[Any]
 AN_HOUR = 3600
-FLOOD = 200
+A_MINUTE = 60.0
+FLOOD_WITHIN = 10.0
+MOST_GROWTH = 64 << 20
+GOES_ON_WITHIN = 15.0
 
 
 async def kill_process(world: World) -> None:
@@ -62,6 +68,20 @@ async def shift_clock(world: World) -> None:
     await process.start()
 
 
+async def shift_postgres(world: World) -> None:
+    """For some seconds PostgreSQL's clock is an hour off, and then right again."""
+    servers = world.site.servers
+    # Who was removed within the hour is so again while it is an hour ago.
+    for client in world.clients:
+        if client.name in world.book.kicks:
+            client.expect_removal(60)
+    await servers.order("stop", "postgres", "fast")
+    await servers.order("start", "postgres", str(world.rng.choice((-AN_HOUR, AN_HOUR))))
+    await asyncio.sleep(2 + 2 * world.rng.random())
+    await servers.order("stop", "postgres", "fast")
+    await servers.order("start", "postgres")
+
+
 async def restart_postgres(world: World, how: str) -> None:
     """PostgreSQL stops in one of its ways, and comes back."""
     await world.site.servers.order("stop", "postgres", how)
@@ -81,6 +101,50 @@ async def pause_postgres(world: World) -> None:
     await world.site.servers.order("pause", "postgres")
     await asyncio.sleep(0.5 + 2 * world.rng.random())
     await world.site.servers.order("go_on", "postgres")
+
+
+async def postgres_away_for_a_minute(world: World) -> None:
+    """PostgreSQL is away for a minute, and what waits for it costs no memory without end."""
+    before = [process.memory for process in world.site.processes]
+    await world.site.servers.order("stop", "postgres", "immediate")
+    await asyncio.sleep(A_MINUTE)
+    _look_at_memory(world, before)
+    await world.site.servers.order("start", "postgres")
+
+
+async def postgres_still_for_a_minute(world: World) -> None:
+    """PostgreSQL stands still for a minute, its lines open."""
+    before = [process.memory for process in world.site.processes]
+    await world.site.servers.order("pause", "postgres")
+    await asyncio.sleep(A_MINUTE)
+    _look_at_memory(world, before)
+    await world.site.servers.order("go_on", "postgres")
+
+
+def _look_at_memory(world: World, before: list[int]) -> None:
+    for process, was in zip(world.site.processes, before, strict=True):
+        if (grown := process.memory - was) > MOST_GROWTH:
+            world.book.fail(
+                f"process {process.number} grew by {grown >> 20} MB in a minute without PostgreSQL"
+            )
+
+
+async def redis_away_for_a_minute(world: World) -> None:
+    """Redis is away for a minute: talk goes on all the while."""
+    loop = asyncio.get_running_loop()
+    await world.site.servers.order("stop", "valkey", "kill")
+    until = loop.time() + A_MINUTE
+    while loop.time() < until:
+        acked = world.book.acked
+        try:
+            async with asyncio.timeout(GOES_ON_WITHIN):
+                while world.book.acked == acked:
+                    await world.book.changes()
+        except TimeoutError:
+            world.book.fail("without Redis nobody was acknowledged any more")
+            break
+        await asyncio.sleep(1)
+    await world.site.servers.order("start", "valkey")
 
 
 async def end_backends(world: World) -> None:
@@ -148,34 +212,60 @@ async def deaf_bus(world: World) -> None:
 
 
 async def flood(world: World) -> None:
-    """PostgreSQL stands still while more is said over HTTP than the queue holds."""
+    """PostgreSQL stands still while more is said than a process's queue holds: what is too much hears so at once."""
     room = world.rng.choice(world.rooms)
-    speaker = room.owner.person
-    await world.site.servers.order("pause", "postgres")
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession(headers=room.owner.person.headers))
+        # A socket is heard one frame after the other, so many are needed.
+        sockets = [
+            await stack.enter_async_context(
+                session.ws_connect(
+                    f"http://127.0.0.1:{process.port}/rooms/{room.slug}/ws", protocols=[PROTOCOL]
+                )
+            )
+            for _ in range(2 * world.site.queue)
+            for process in world.site.processes
+        ]
+        for socket in sockets:
+            await socket.receive()
+        await world.site.servers.order("pause", "postgres")
+        try:
+            await _overfill(world, room.slug, sockets)
+        finally:
+            await world.site.servers.order("go_on", "postgres")
+
+
+async def _overfill(world: World, slug: str, sockets: Sequence[Socket]) -> None:
+    listening = [asyncio.create_task(_hears_busy(socket), name="flood: listening") for socket in sockets]
     try:
-        timeout = aiohttp.ClientTimeout(total=2.5)
-        async with aiohttp.ClientSession(headers=speaker.headers, timeout=timeout) as session:
-            await asyncio.gather(*(_post(world, session, room.slug, f"flood {n}") for n in range(FLOOD)))
+        async with asyncio.timeout(FLOOD_WITHIN):
+            for number, socket in enumerate(sockets):
+                said = {"type": "say", "nonce": f"flood-{world.rng.getrandbits(60)}"}
+                await socket.send_json(said | {"text": f"{slug} flood {number} {world.rng.random()}"})
+            await asyncio.wait(listening, return_when=asyncio.FIRST_COMPLETED)
+            world.book.seen["words refused because the queue was full"] += 1
+    except TimeoutError:
+        world.book.fail("a queue was flooded, and nobody heard that it is full")
     finally:
-        await world.site.servers.order("go_on", "postgres")
+        for task in listening:
+            task.cancel()
+        await asyncio.wait(listening)
 
 
-async def _post(world: World, session: aiohttp.ClientSession, slug: str, text: str) -> None:
-    process = world.rng.choice(world.site.processes)
-    url = f"http://127.0.0.1:{process.port}/api/rooms/{slug}/messages"
-    # In doubt for whoever gets no answer: what counts is that it is there once at most.
-    with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        async with session.post(url, json={"text": f"{slug} {text} {world.rng.random()}"}) as answer:
-            if answer.status >= 400:
-                code = msgspec.json.decode(await answer.read())["error"]["code"]
-                world.book.errors[f"flood: {code}"] += 1
+async def _hears_busy(socket: Socket) -> None:
+    while True:
+        frame = await socket.receive()
+        if frame.type is aiohttp.WSMsgType.TEXT and msgspec.json.decode(frame.data).get("code") == "busy":
+            return
+        if frame.type is not aiohttp.WSMsgType.TEXT:
+            await asyncio.Future()
 
 
 async def same_nonce_at_once(world: World) -> None:
     """The same request on two processes at the same moment, several times."""
     room = world.rng.choice(world.rooms)
     async with aiohttp.ClientSession(headers=room.owner.person.headers) as session:
-        for number in range(5):
+        for number in range(10):
             said = {
                 "text": f"{room.slug} twin {world.rng.random()}",
                 "nonce": f"twin-{world.rng.getrandbits(60)}-{number}",
@@ -184,6 +274,7 @@ async def same_nonce_at_once(world: World) -> None:
                 *(_say(session, process.port, room.slug, said) for process in world.site.processes)
             )
             numbers = {answer for answer in answers if answer is not None}
+            world.book.seen["one nonce answered by two processes"] += None not in answers
             if len(numbers) > 1:
                 world.book.fail(f"one nonce on two processes got the numbers {sorted(numbers)}")
 
@@ -246,6 +337,20 @@ def heavy() -> dict[str, Fault]:
         "a member removed": kick,
         "cleared and undone": clear_and_undo,
     }
-    if faketime() is not None:
-        faults["a process's clock an hour off"] = shift_clock
-    return faults
+    return faults | ({} if clock.library() is None else CLOCKS)
+
+
+def long() -> dict[str, Fault]:
+    """Faults that take a minute."""
+    return {
+        "PostgreSQL away for a minute": postgres_away_for_a_minute,
+        "PostgreSQL stands still for a minute": postgres_still_for_a_minute,
+        "Redis away for a minute": redis_away_for_a_minute,
+    }
+
+
+CLOCKS: dict[str, Fault] = {
+    "a process's clock an hour off": shift_clock,
+    "PostgreSQL's clock an hour off": shift_postgres,
+}
+"""Made only where a clock can be moved."""

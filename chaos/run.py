@@ -7,40 +7,58 @@ import logging
 import random
 import shutil
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos import people
+from chaos import clock, people
 from chaos.book import Book
 from chaos.checker import Checker, Findings, present
 from chaos.client import running
-from chaos.faults import Fault, heavy
-from chaos.gremlins import Gremlins
+from chaos.faults import CLOCKS, Fault, heavy, long
+from chaos.gremlins import KINDS, LONGEST_FRAME, Gremlins
 from chaos.site import Site
 from chaos.talk import Talk
+from chaos.wire import DOWN, UP
 from chaos.world import World
 
 log = logging.getLogger(__name__)
 TELL_EVERY = 5.0
+HANDS = 4
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of what. `pace` divides the product's slow clocks; `speed` is requests a second over all rooms."""
+    """How much of what.
+
+    `rounds` is how often every fault that touches everybody is made, unless chance takes as many as `heavy_faults`.
+    `sawn` is at how many bytes a frame is cut one after another, each way. With `minutes` the stores are away
+    for minutes too. `speed` is requests a second over all rooms; `pace` divides the product's slow clocks; `queue` is
+    its longest queue, and `patience` how long it waits for PostgreSQL.
+    """
 
     seed: int
     entries: int
-    heavy_faults: int
     wire_faults: int
+    rounds: int = 1
+    heavy_faults: int | None = None
+    sawn: int = 0
+    minutes: bool = False
     rooms: int = 8
     persons: int = 4
     processes: int = 2
-    speed: float = 300.0
+    speed: float = 250.0
     pace: float = 1.0
-    queue: int = 60
+    queue: int = 20
+    patience: float = 10.0
     durable: bool = True
     shortest: float = 0.3
     only: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything there is is to be tried."""
+        return self.heavy_faults is None and not self.only and self.minutes and self.sawn > 0
 
 
 async def run(plan: Plan) -> tuple[Book, Findings, float]:
@@ -54,6 +72,7 @@ async def run(plan: Plan) -> tuple[Book, Findings, float]:
         processes=plan.processes,
         pace=plan.pace,
         queue=plan.queue,
+        patience=plan.patience,
         durable=plan.durable,
     )
     try:
@@ -82,21 +101,7 @@ async def _play(plan: Plan, site: Site, book: Book) -> Findings:
     loop = asyncio.get_running_loop()
     async with running(world.clients):
         await world.recovered(loop.time())
-        talks = [
-            Talk(room, random.Random(rng.random()), plan.entries // plan.rooms, plan.speed / plan.rooms)
-            for room in rooms
-        ]
-        hands = [Gremlins(world, random.Random(rng.random()), 1.0, plan.wire_faults // 4) for _ in range(4)]
-        async with asyncio.TaskGroup() as group:
-            talking = [group.create_task(talk.run()) for talk in talks]
-            spoiling = [group.create_task(hand.run()) for hand in hands]
-            telling = group.create_task(_tell(world))
-            await _break(plan, world)
-            await asyncio.wait(talking)
-            for hand in hands:
-                hand.left = 0
-            await asyncio.wait(spoiling)
-            telling.cancel()
+        await _talk_and_break(plan, world)
         await world.recovered(loop.time())
         await world.drained()
         await _all_here(plan, world)
@@ -109,15 +114,69 @@ async def _play(plan: Plan, site: Site, book: Book) -> Findings:
     return found
 
 
+async def _talk_and_break(plan: Plan, world: World) -> None:
+    """Everybody talks as long as something is broken, and as much as was planned."""
+    rng, enough, places = world.rng, asyncio.Event(), Counter[str]()
+    share, speed = plan.entries // plan.rooms, plan.speed / plan.rooms
+    talks = [Talk(room, random.Random(rng.random()), share, speed, enough) for room in world.rooms]
+    hands = [
+        Gremlins(world, random.Random(rng.random()), 1.0, plan.wire_faults // HANDS, places)
+        for _ in range(HANDS)
+    ]
+    async with asyncio.TaskGroup() as group:
+        talking = [group.create_task(talk.run()) for talk in talks]
+        spoiling = [group.create_task(hand.run()) for hand in hands]
+        sawing = [
+            group.create_task(hand.saw(way, min(plan.sawn, LONGEST_FRAME[way])))
+            for hand, way in zip(hands, (UP, DOWN), strict=False)
+        ]
+        telling = group.create_task(_tell(world))
+        await _break(plan, world)
+        await asyncio.wait(sawing)
+        enough.set()
+        await asyncio.wait(talking)
+        for hand in hands:
+            hand.left = 0
+        await asyncio.wait(spoiling)
+        telling.cancel()
+    bus = world.site.bus
+    world.book.seen["messages the bus lost"] += bus.dropped
+    world.book.seen["messages the bus swapped"] += bus.reordered
+    world.book.seen["messages the bus delayed"] += bus.delayed
+    if plan.is_whole:
+        _look_what_was_tried(world)
+
+
 async def _break(plan: Plan, world: World) -> None:
     faults = heavy()
+    if clock.library() is None:
+        world.book.untried |= dict.fromkeys(CLOCKS, clock.MISSING)
     names = [name for name in faults if not plan.only or name in plan.only]
+    lasting = [name for name in long() if (plan.minutes and not plan.only) or name in plan.only]
     schedule: list[str] = []
-    while len(schedule) < plan.heavy_faults:
-        schedule += world.rng.sample(names, len(names))
-    for name in schedule[: plan.heavy_faults]:
+    if plan.heavy_faults is None:
+        for _ in range(plan.rounds):
+            schedule += world.rng.sample(names, len(names))
+    else:
+        while names and len(schedule) < plan.heavy_faults:
+            schedule += world.rng.sample(names, len(names))
+        del schedule[plan.heavy_faults :]
+    for name in schedule + lasting:
         await asyncio.sleep(0.5 * world.rng.random())
-        await make(world, name, faults[name])
+        await make(world, name, (faults | long())[name])
+
+
+def _look_what_was_tried(world: World) -> None:
+    """A fault that was never made proves nothing."""
+    book = world.book
+    for name in (*heavy(), *long(), *(f"wire: {kind}" for kind in KINDS)):
+        if not book.faults[name]:
+            book.fail(f"never made: {name}")
+    for what, count in book.seen.items():
+        if not count:
+            book.fail(f"never seen: {what}")
+    if not world.site.has_nginx:
+        book.untried["nginx in front"] = "nginx is not installed"
 
 
 async def _tell(world: World) -> None:

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from aiochat import binaries, servers
 from aiochat.children import Keeper
+from chaos import clock
 
 STOPS = {
     "fast": signal.SIGINT,
@@ -34,9 +35,15 @@ class Kept:
         self._stack = ExitStack()
         self.url = ""
 
-    def start(self) -> None:
-        """Begin, and wait until it answers."""
-        self.url = self._stack.enter_context(self._run())
+    def start(self, shift: int = 0) -> None:
+        """Begin, its clock so many seconds off, and wait until it answers."""
+        usual = dict(servers.ENVIRON)
+        servers.ENVIRON.update(clock.moved(shift))
+        try:
+            self.url = self._stack.enter_context(self._run())
+        finally:
+            servers.ENVIRON.clear()
+            servers.ENVIRON.update(usual)
 
     def stop(self, how: str) -> None:
         """End it in one of four ways, and wait until it is gone."""
@@ -91,7 +98,7 @@ def main(folder: Path, durable: bool) -> None:
             order, name, how = json.loads(line)
             match order:
                 case "start":
-                    kept[name].start()
+                    kept[name].start(int(how or 0))
                 case "stop":
                     kept[name].stop(how)
                 case "pause":

@@ -15,16 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from chaos import clock
 from chaos.bus import BusLine
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "chaos-only-" + "0123456789abcdef" * 2
 READY_WITHIN = 90.0
 STOP_WITHIN = 25.0
-FAKETIME = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-)
+PAGE = os.sysconf("SC_PAGE_SIZE")
 # What is the same in every process: nobody is slowed down for speaking or connecting often.
 QUICK = {
     "AIOCHAT_HOST": "127.0.0.1",
@@ -65,11 +63,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def faketime() -> str | None:
-    """The library that gives a process another clock, where it is installed."""
-    return next((path for path in FAKETIME if Path(path).exists()), None)
-
-
 class Servers:
     """PostgreSQL and Valkey, ordered about in a process of their own."""
 
@@ -102,7 +95,10 @@ class Servers:
         await self._process.wait()
 
     async def order(self, what: str, server: str, how: str = "") -> None:
-        """`start`, `stop`, `pause` or `go_on`; returns when it is done."""
+        """`start`, `stop`, `pause` or `go_on`; returns when it is done.
+
+        `how` is the way a server is stopped, or by how many seconds the clock is off with which it starts.
+        """
         assert self._process is not None
         assert self._process.stdin is not None
         async with self._ordering:
@@ -133,14 +129,7 @@ class Process:
 
     async def start(self) -> None:
         """Begin, and wait until it serves."""
-        environ = {**os.environ, **self.environ, "AIOCHAT_PORT": str(self.port)}
-        library = faketime()
-        if self.shift and library is not None:
-            environ |= {
-                "LD_PRELOAD": library,
-                "FAKETIME": f"{self.shift:+d}s",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }
+        environ = {**os.environ, **self.environ, "AIOCHAT_PORT": str(self.port), **clock.moved(self.shift)}
         self.child = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "chaos.process", "serve", "--with-parent"),
@@ -182,12 +171,27 @@ class Process:
         assert self.child is not None
         self.child.send_signal(number)
 
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that only this process has."""
+        assert self.child is not None
+        fields = Path(f"/proc/{self.child.pid}/statm").read_text("ascii").split()
+        return (int(fields[1]) - int(fields[2])) * PAGE
+
 
 class Site:
     """All of it, in one folder; `target()` is where clients are to knock."""
 
     def __init__(
-        self, folder: Path, bus_rng: Any, *, processes: int, pace: float, queue: int, durable: bool
+        self,
+        folder: Path,
+        bus_rng: Any,
+        *,
+        processes: int,
+        pace: float,
+        queue: int,
+        patience: float,
+        durable: bool,
     ) -> None:
         self.folder = folder
         self.servers = Servers(folder, durable=durable)
@@ -195,7 +199,12 @@ class Site:
         self.bus: BusLine
         self._bus_rng = bus_rng
         self._count = processes
-        self._environ = {"CHAOS_PACE": str(pace), "CHAOS_QUEUE": str(queue)}
+        self.queue = queue
+        self._environ = {
+            "CHAOS_PACE": str(pace),
+            "CHAOS_QUEUE": str(queue),
+            "CHAOS_PATIENCE": str(patience),
+        }
         self._nginx: asyncio.subprocess.Process | None = None
         self._nginx_port = 0
         self._next = 0

@@ -13,9 +13,10 @@ def table(book: Book, found: Findings, seconds: float) -> str:
     lines = ["| fault | times | longest until all was well again, s |", "|---|---:|---:|"]
     for fault, times in sorted(book.faults.items()):
         lines.append(f"| {fault} | {times} | {book.recovery[fault]:.1f} |")
-    lines.append(
-        f"| **all** | **{sum(book.faults.values())}** | **{max(book.recovery.values(), default=0):.1f}** |"
-    )
+    lines += [f"| {fault} | not tried: {why} | |" for fault, why in sorted(book.untried.items())]
+    longest = max(book.recovery.values(), default=0)
+    lines.append(f"| **all** | **{sum(book.faults.values())}** | **{longest:.1f}** |")
+    lines += ["", "For a wire it is how long its client was away, whatever else was broken meanwhile."]
     kept = [
         ("requests sent", len(book.sent)),
         ("acknowledged", book.acked),
@@ -27,12 +28,18 @@ def table(book: Book, found: Findings, seconds: float) -> str:
         ("**doubled**", found.doubled),
         ("resumed without a gap", book.resumes["recovered"]),
         ("told to reload", book.resumes["reloaded"]),
+        *sorted(book.seen.items()),
     ]
     lines += ["", "| what | count |", "|---|---:|", *(f"| {name} | {count:,} |" for name, count in kept)]
-    waits = f"Longest wait for an acknowledgement {book.longest_ack:.1f} s, longest absence of one client "
+    waits = (
+        f"Longest wait for an acknowledgement {book.longest_ack:.1f} s",
+        f"for any answer on a line that held {book.longest_answer:.1f} s",
+        f"longest absence of one client {book.longest_away:.1f} s",
+        f"whole run {seconds:.0f} s.",
+    )
     lines += [
         "",
-        f"{waits}{book.longest_away:.1f} s, whole run {seconds:.0f} s.",
+        ", ".join(waits),
         f"Closes seen: {_counted(book.closes)}.",
         f"Refusals seen: {_counted(book.errors)}.",
     ]

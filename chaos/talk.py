@@ -12,13 +12,16 @@ MOST_WAITING = 6
 
 
 class Talk:
-    """Keeps a room talking until `entries` things were asked for, `pace` of them a second."""
+    """Keeps a room talking, `pace` things a second, until `entries` were asked for and `enough` is set."""
 
-    def __init__(self, room: Room, rng: random.Random, entries: int, pace: float) -> None:
+    def __init__(
+        self, room: Room, rng: random.Random, entries: int, pace: float, enough: asyncio.Event
+    ) -> None:
         self.room = room
         self.left = entries
         self._rng = rng
         self._pace = pace
+        self._enough = enough
         self._said: dict[str, list[int]] = {}
         self._count = 0
 
@@ -26,7 +29,7 @@ class Talk:
         """Talk."""
         loop = asyncio.get_running_loop()
         due = loop.time()
-        while self.left > 0:
+        while self.left > 0 or not self._enough.is_set():
             due = max(due + 1 / self._pace, loop.time() - 1)
             await asyncio.sleep(max(0, due - loop.time()))
             client = self._rng.choice(self.room.clients)

@@ -20,6 +20,8 @@ from chaos.site import Site
 from chaos.world import World
 
 PACE = 30.0
+PATIENCE = 3.0
+"""How long these processes wait for PostgreSQL, in seconds: a site waits ten."""
 
 
 @contextmanager
@@ -43,7 +45,9 @@ def short_folder() -> Iterator[Path]:
 async def site() -> AsyncIterator[Site]:
     """Two processes behind nginx, if it is found, on servers that can be stopped."""
     with folder_for_sockets() as folder:
-        opened = Site(folder, random.Random(1), processes=2, pace=PACE, queue=60, durable=False)
+        opened = Site(
+            folder, random.Random(1), processes=2, pace=PACE, queue=60, patience=PATIENCE, durable=False
+        )
         try:
             await opened.open()
             yield opened

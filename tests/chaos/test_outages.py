@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from pathlib import Path
 
 import aiohttp
 import pytest
 
 from chaos.checker import present
-from chaos.client import PROTOCOL, Person
+from chaos.client import PROTOCOL, Client, Person
 from chaos.faults import empty_presence
-from chaos.site import Process
 from chat.connection import CloseCode
-from tests.chaos.conftest import PACE, Play
+from tests.chaos.conftest import PACE, PATIENCE, Play
 
 pytestmark = pytest.mark.timeout(180)
 
-BOUND = 15.0
-AWAY = 12.0
+BOUND = 2 * PATIENCE + 1
+AWAY = PATIENCE + 2
 MEGABYTE = 1 << 20
-
-
-def resident(process: Process) -> int:
-    """Bytes of memory of one process."""
-    assert process.child is not None
-    pages = int(Path(f"/proc/{process.child.pid}/statm").read_text("ascii").split()[1])
-    return pages * 4096
 
 
 async def test_without_postgresql_people_are_told_in_time_and_nothing_is_acknowledged(play: Play) -> None:
     loop, book = asyncio.get_running_loop(), play.book
-    before = [resident(process) for process in play.site.processes]
+    before = [process.memory for process in play.site.processes]
     await play.site.servers.order("stop", "postgres", "immediate")
     acked, began = book.acked, loop.time()
     nonces = [
@@ -48,7 +39,7 @@ async def test_without_postgresql_people_are_told_in_time_and_nothing_is_acknowl
     assert book.acked == acked, "something was acknowledged that is not kept"
     assert set(book.errors) <= {"busy", "unavailable", "http 503", "silence"}, book.errors
     for process, was in zip(play.site.processes, before, strict=True):
-        assert resident(process) < was + 40 * MEGABYTE
+        assert process.memory < was + 40 * MEGABYTE
     await play.site.servers.order("start", "postgres")
     await play.is_answered(*nonces, within=60)
     found = await play.is_well()
@@ -182,19 +173,36 @@ async def test_a_process_told_to_stop_under_load_loses_nothing_and_is_gone_in_ti
     assert not play.book.resumes["reloaded"], "nobody needs a reload"
 
 
-async def test_a_line_cut_at_every_byte_of_a_frame_says_it_once(play: Play) -> None:
-    client, nonces = play.clients[0], []
-    for place in range(1, 130, 3):
-        async with asyncio.timeout(30):
-            while not client.live:
-                await play.book.changes()
-        client.wire.cut_after("up", place)
-        nonces.append(await play.says(client, f"{play.room.slug} cut after {place}"))
-    await play.is_answered(*nonces, within=60)
+@pytest.mark.parametrize("way", ["up", "down"])
+async def test_a_line_cut_at_every_byte_of_a_frame_says_it_once(play: Play, way: str) -> None:
+    places = list(range(1, 121, 2))
+    shares = [places[start :: len(play.clients)] for start in range(len(play.clients))]
+    nonces = await asyncio.gather(
+        *(_is_cut(play, client, way, share) for client, share in zip(play.clients, shares, strict=True))
+    )
+    await play.is_answered(*(nonce for each in nonces for nonce in each), within=60)
     found = await play.is_well()
     assert (found.lost, found.doubled) == (0, 0)
     texts = [text for text in play.clients[1].view.texts.values() if text and "cut after" in text]
-    assert sorted(texts) == sorted(f"{play.room.slug} cut after {place}" for place in range(1, 130, 3))
+    assert sorted(texts) == sorted(_long_enough(play, place) for place in places)
+
+
+async def _is_cut(play: Play, client: Client, way: str, places: list[int]) -> list[str]:
+    nonces = []
+    for place in places:
+        async with asyncio.timeout(30):
+            while not client.live:
+                await play.book.changes()
+            returns = client.returns
+            client.wire.cut_after(way, place)
+            nonces.append(await play.says(client, _long_enough(play, place)))
+            while client.returns == returns:
+                await play.book.changes()
+    return nonces
+
+
+def _long_enough(play: Play, place: int) -> str:
+    return f"{play.room.slug} cut after {place} ".ljust(place, "x") + "x"
 
 
 async def test_a_process_killed_between_commit_and_acknowledgement_says_it_once(play: Play) -> None:

@@ -6,12 +6,10 @@ import asyncio
 import os
 import socket
 import statistics
-from pathlib import Path
 
 import pytest
 
 from chaos.client import PROTOCOL, Person
-from chaos.site import Process
 from tests.chaos.conftest import Play
 
 pytestmark = pytest.mark.timeout(180)
@@ -21,13 +19,6 @@ STALLED = READERS // 10
 ROUNDS = 60
 WORDS = "x" * 1500
 MOST_OWED = 2 << 20
-
-
-def memory(process: Process) -> int:
-    """Bytes of one process that only it has."""
-    assert process.child is not None
-    fields = Path(f"/proc/{process.child.pid}/statm").read_text("ascii").split()
-    return (int(fields[1]) - int(fields[2])) * 4096
 
 
 class RawReader:
@@ -112,7 +103,7 @@ async def test_readers_who_stall_slow_nobody_down_and_cost_little(play: Play) ->
         await reader.open(rate=None)
     try:
         await latencies(play, 10)
-        before, cost = await latencies(play, ROUNDS), memory(process)
+        before, cost = await latencies(play, ROUNDS), process.memory
         stalled = [RawReader(everybody[0], play.room.slug, process.port) for _ in range(STALLED)]
         for reader in stalled:
             await reader.open(rate=0)
@@ -120,14 +111,14 @@ async def test_readers_who_stall_slow_nobody_down_and_cost_little(play: Play) ->
         await slow.open(rate=1000)
         readers += [*stalled, slow]
         after = await latencies(play, ROUNDS)
-        while memory(process) > cost + STALLED * MOST_OWED:
-            pytest.fail(f"{STALLED} who stall cost {(memory(process) - cost) >> 20} MB")
+        while process.memory > cost + STALLED * MOST_OWED:
+            pytest.fail(f"{STALLED} who stall cost {(process.memory - cost) >> 20} MB")
         assert statistics.median(after) < 2.5 * statistics.median(before) + 0.005
         # Fill what the network holds for them and more: then they are let go.
         await latencies(play, 700)
         async with asyncio.timeout(40):
             await asyncio.gather(*(reader.read_to_the_end() for reader in stalled))
-        assert memory(process) < cost + STALLED * MOST_OWED
+        assert process.memory < cost + STALLED * MOST_OWED
     finally:
         for reader in readers:
             reader.close()
