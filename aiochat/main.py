@@ -8,8 +8,9 @@ import jinja2
 from aiohttp import web
 
 from accounts.csrf import csrf_middleware
-from accounts.keys import SECRET
+from accounts.keys import GATE, SECRET
 from accounts.middlewares import user_middleware
+from accounts.passes import Gate
 from accounts.storage import RedisSessions
 from accounts.views import page_context
 from aiochat import contexts
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> web.Application:
     )
     app[contexts.SETTINGS] = settings
     app[SECRET] = settings.secret_key.encode()
+    app[GATE] = Gate(settings.pass_secret.encode(), settings.pass_audience) if settings.pass_secret else None
     app[GUESTS] = settings.welcomes_guests
     app[KNOCKS] = Buckets(settings.post_rate, settings.post_burst)
     app[PAGE_CONTEXTS] = (page_context,)

@@ -89,6 +89,14 @@ class Settings:
     allowed_origins: tuple[str, ...] = _setting(
         (), values.origins, "Foreign sites whose pages may open /chat and /ws sockets."
     )
+    pass_secret: str | None = _setting(
+        None,
+        values.secret,
+        "Shared with another site: it signs passes with this, and its people come in by them. See embedding.md.",
+        secret=True,
+        shown="no passes",
+    )
+    pass_audience: str = _setting("aiochat", values.text, "The name of this site in passes, as their `aud`.")
     trusted_proxies: tuple[str, ...] = _setting(
         (), values.networks, "Proxies whose X-Forwarded-For and -Proto are believed."
     )
