@@ -71,7 +71,7 @@ class _Pool(PsycopgPoolBackend):
 
     def __init__(self, *, database: str, **kwargs: Any) -> None:
         super().__init__(database=database, **kwargs)
-        self._clocks: dict[ConnectionProtocol, asyncio.TimerHandle] = {}
+        self._clocks: dict[ConnectionProtocol, tuple[float, asyncio.Handle]] = {}
 
     async def create(self) -> None:
         params = {"connect_timeout": max(1, round(WAIT_FOR_CONNECTION)), **self.connect_params}
@@ -93,13 +93,13 @@ class _Pool(PsycopgPoolBackend):
         loop = asyncio.get_running_loop()
         until = loop.time() + ANSWER_WITHIN
         line = await super().acquire()
-        self._clocks[line] = loop.call_at(until, _break, line)
+        self._clocks[line] = until, loop.call_at(until, _break, line)
         return line
 
     async def release(self, conn: ConnectionProtocol) -> None:
-        clock = self._clocks.pop(conn)
+        until, clock = self._clocks.pop(conn)
         clock.cancel()
-        if clock.when() <= asyncio.get_running_loop().time():
+        if until <= asyncio.get_running_loop().time():
             # Broken after the last answer came: nobody has noticed yet.
             await conn.close()
         await super().release(conn)
