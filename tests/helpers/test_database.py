@@ -244,6 +244,18 @@ async def test_a_line_that_was_given_back_in_time_is_left_alone(url: str) -> Non
         assert len(pids) == 1
 
 
+async def test_who_had_to_wait_for_a_line_until_patience_ended_gives_it_back(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 0.0)
+    async with Manager(url.replace("+aiopg", ""), min_size=1, max_size=1) as manager:
+        for _ in range(5):
+            with pytest.raises(peewee.OperationalError):
+                await manager.value("SELECT pg_sleep(0.2)")
+        monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 5.0)
+        assert await manager.value("SELECT 42") == 42
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_lines_that_stand_still_hold_up_no_mending(url: str) -> None:
     async with Manager(url, min_size=1, max_size=1) as manager:
