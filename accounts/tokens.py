@@ -14,12 +14,14 @@ from datetime import datetime
 
 from accounts.actions import load_user
 from accounts.models import User, user_columns, user_from
+from accounts.passes import Gate, user_of_pass
 from helpers.database import Manager
 
 PREFIX = "ach_"
 SHAPE = re.compile(r"ach_[A-Za-z0-9_-]{43}")
 MOST_LABEL = 64
 SIGNED_SECONDS = 120
+SOCKET = "socket"
 
 # When a token was last used is written down once a minute, in the same trip that asks whose it is.
 WHOSE = f"""
@@ -62,6 +64,29 @@ async def user_of_token(manager: Manager, token: str) -> User | None:
         return None
     user = user_from(await manager.row(WHOSE, _hash(token)))
     return None if user is None or user.is_suspended else user
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Whose key was shown. One that `lasts` is good until revoked, another until its user signs out everywhere."""
+
+    user: User
+    lasts: bool
+
+
+async def user_of_key(manager: Manager, secret: bytes, key: str, gate: Gate | None = None) -> Shown | None:
+    """Whose key this is, of whatever kind: the one place where a socket asks that takes keys in its frames.
+
+    With a `gate` a pass that another site signed is a key too, and makes an account at first sight.
+    None where it is unknown, revoked, forged, run out, or its user rests.
+    """
+    user = await user_of_token(manager, key)
+    if user is not None:
+        return Shown(user, lasts=True)
+    user = await user_of_signed(manager, secret, key, SOCKET)
+    if user is None and gate is not None:
+        user = await user_of_pass(manager, gate, key)
+    return None if user is None else Shown(user, lasts=False)
 
 
 async def list_tokens(manager: Manager, user_id: int) -> list[TokenCard]:

@@ -11,6 +11,7 @@ from chat import api, hooks, settings, views, welcome
 from chat.sockets.echo import echo_socket
 from chat.sockets.nicks import nick_socket
 from chat.sockets.plain import room_door
+from chat.sockets.rooms import rooms_socket
 
 
 def add_routes(app: web.Application, assets: Assets) -> None:
@@ -44,6 +45,7 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.post("/rooms/{slug}/hooks/revoke", settings.revoke_hook),
             web.get("/rooms/{slug}/ws", room_door),
             web.get("/ws/{slug}", room_door),
+            web.get("/ws", rooms_socket),
             web.get("/chat", nick_socket),
             web.get("/echo", echo_socket),
             web.get("/chat/rooms", views.old_list),

@@ -93,6 +93,22 @@ class History:
         )
         return Page([event_of(row) for row in rows[:limit]], complete=len(rows) <= limit)
 
+    async def words(self, room_id: int, before: int, limit: int, floor: int = 1) -> Page:
+        """The last messages before a number that can be read still, and nothing beside messages."""
+        rows = await self._manager.rows(
+            f"SELECT {SHOWN} {SOURCE} WHERE m.room_id = %s AND m.seq < %s AND m.seq >= %s AND m.kind = 'message' "
+            "AND m.gone_seq IS NULL AND m.seq > (SELECT x.cleared_upto FROM rooms x WHERE x.id = %s) "
+            "ORDER BY m.seq DESC LIMIT %s",
+            room_id,
+            before,
+            floor,
+            room_id,
+            limit + 1,
+        )
+        entries = [event_of(row) for row in rows[:limit]]
+        entries.reverse()
+        return Page(entries, complete=len(rows) <= limit)
+
     async def around(self, room_id: int, seq: int, limit: int = PAGE, floor: int = 1) -> Page:
         """A page with this number in its middle; complete when it reaches the end of the log."""
         before = await self.before(room_id, seq, limit // 2, floor)

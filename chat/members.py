@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from chat.errors import NoSuchRoom
 from chat.events import Person
@@ -74,7 +75,7 @@ def room_of(row: tuple[Any, ...]) -> Room:
 
 async def find_room(manager: Manager, slug: str) -> Room:
     """The room at this address, or at one it once had. Raises NoSuchRoom."""
-    _require_text(slug)
+    require_address(slug)
     row = await manager.row(f"SELECT {ROOM_COLUMNS} FROM rooms r WHERE r.slug = %s", slug)
     if row is None:
         row = await manager.row(
@@ -86,12 +87,34 @@ async def find_room(manager: Manager, slug: str) -> Room:
     return room_of(row)
 
 
+async def address_of(manager: Manager, room: UUID | int | str) -> str:
+    """The slug of the room with this uuid, this number, or this address of now or before. Raises NoSuchRoom.
+
+    Digits in a text are an address first, and a number where there is none.
+    """
+    match room:
+        case UUID():
+            slug = await manager.value("SELECT slug FROM rooms WHERE uuid = %s", room)
+        case int():
+            slug = await manager.value("SELECT slug FROM rooms WHERE id = %s", room)
+        case _:
+            try:
+                return str((await find_room(manager, room)).slug)
+            except NoSuchRoom:
+                if not (room.isascii() and room.isdigit() and len(room) < 19):
+                    raise
+            return await address_of(manager, int(room))
+    if slug is None:
+        raise NoSuchRoom
+    return str(slug)
+
+
 async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member]:
     """The room at this address and the user as its member, if they may come in.
 
     A private room and none at all are refused alike. Raises NoSuchRoom, Banned, Removed.
     """
-    _require_text(slug)
+    require_address(slug)
     row = await manager.row(
         f"SELECT {ROOM_COLUMNS}, {MEMBER_COLUMNS} FROM rooms r JOIN users u ON u.id = %s "
         "LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = u.id WHERE r.slug = %s",
@@ -106,7 +129,8 @@ async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member
     return room, member
 
 
-def _require_text(slug: str) -> None:
+def require_address(slug: str) -> None:
+    """Refuse what can be no room's address. Raises NoSuchRoom."""
     if "\0" in slug:
         # PostgreSQL's text cannot hold it, not even to look for it.
         raise NoSuchRoom
@@ -126,6 +150,20 @@ def admit(room: Room, member: Member) -> None:
         reason=member.reason,
         room=room.slug,
     )
+
+
+async def memberships_of(manager: Manager, user_id: int, room_id: int = 0, most: int = 500) -> list[Member]:
+    """Somebody as the rooms know them that they are a member of, the liveliest first; or as that one room does."""
+    rows = await manager.rows(
+        f"SELECT r.id, {MEMBER_COLUMNS} FROM memberships m JOIN users u ON u.id = m.user_id "
+        "JOIN rooms r ON r.id = m.room_id WHERE m.user_id = %s AND m.is_member AND (%s = 0 OR m.room_id = %s) "
+        "ORDER BY r.last_at DESC, r.id LIMIT %s",
+        user_id,
+        room_id,
+        room_id,
+        most,
+    )
+    return [member_of(row[0], row[1:]) for row in rows]
 
 
 async def member_in(manager: Manager, room_id: int, user_id: int) -> Member | None:

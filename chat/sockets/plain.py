@@ -175,6 +175,9 @@ class PlainConversation(RoomConversation):
     def _welcome(self, head: int) -> None:
         """Nothing: what happens from now on is all this protocol tells."""
 
+    def _hear_at_once(self, data: str) -> bool:
+        return False
+
     async def _hear(self, data: str) -> None:
         line = data.strip()
         if line == "close":

@@ -8,7 +8,8 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from tests.people import PATIENCE, Person, Tab
+from accounts.tokens import create_token
+from tests.people import PATIENCE, Frame, House, Person, Tab
 
 
 class OldPage(Tab):
@@ -69,3 +70,73 @@ async def old_page(person: Person, room: str = "lobby", path: str = "/ws/{}") ->
     page = OldPage(socket)
     person.tabs.append(page)
     return page
+
+
+class OldProgram(Tab):
+    """A program of the multi-room system: it names each request by a uuid and waits for the answer that has it."""
+
+    async def asks_for(self, action: str, **fields: Any) -> Frame:
+        """Ask, and wait for the frame that has this very uuid."""
+        uuid = fields.setdefault("uuid", f"{action}-{self.nonce()}")
+        await self.sends({"action": action, **fields})
+        return await self.answer(uuid)
+
+    async def answer(self, uuid: Any) -> Frame:
+        """The next frame with this uuid."""
+        while True:
+            for place, frame in enumerate(self.unheard):
+                if frame.get("uuid") == uuid:
+                    return self.unheard.pop(place)
+            await self._next()
+
+    async def reads(self) -> Frame:
+        """The next frame, whichever it is."""
+        while not self.unheard:
+            await self._next()
+        return self.unheard.pop(0)
+
+    async def hears_words(self, text: str) -> Frame:
+        """Wait until these words come as a message; the whole frame."""
+        while True:
+            for place, frame in enumerate(self.unheard):
+                if (
+                    frame.action == "new_message"
+                    and frame.status == "success"
+                    and frame["message"]["text"] == text
+                ):
+                    return self.unheard.pop(place)
+            await self._next()
+
+    async def hears_of(self, kind: str) -> Frame:
+        """Wait for an event of this kind that is no message; the event."""
+        while True:
+            for place, frame in enumerate(self.unheard):
+                if frame.action == "event" and frame["event"]["type"] == kind:
+                    return Frame(self.unheard.pop(place)["event"])
+            await self._next()
+
+    async def settles(self) -> None:
+        """Hear everything that was on its way: an action nobody knows is answered in its order."""
+        uuid = self.nonce()
+        await self.sends({"uuid": uuid, "action": "?"})
+        while not any(frame.get("uuid") == uuid for frame in self.unheard):
+            await self._next()
+        await self.answer(uuid)
+
+    async def all_words(self) -> list[str]:
+        """All words that have come by now."""
+        await self.settles()
+        return [frame["message"]["text"] for frame in self.unheard if frame.action == "new_message"]
+
+
+async def old_program(
+    house: House, person: Person, *, at: int = 0, known: bool = True, **fields: Any
+) -> OldProgram:
+    """A program of somebody's opens the multi-room socket, and says whose it is."""
+    stranger = await house.stranger(at=at)
+    program = OldProgram(await stranger.client.ws_connect("/ws", max_msg_size=0))
+    stranger.tabs.append(program)
+    if known:
+        token = await create_token(house.node.manager, person.id)
+        assert (await program.asks_for("authenticate", token=token, **fields)).status == "success"
+    return program
