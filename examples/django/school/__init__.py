@@ -1,0 +1,1 @@
+"""A school's site with users of its own, and a chat beside it."""
