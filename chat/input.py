@@ -13,6 +13,7 @@ from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.parts import tidy
+from chat.post import Post
 
 
 def require_patience(node: Node, user_id: int) -> None:
@@ -37,3 +38,12 @@ async def say(node: Node, room: Room, member: Member, text: str, nonce: str, rep
     except Repeated as repeated:
         return repeated.answer
     return answer if isinstance(answer, Answer) else Answer(at=datetime.now(UTC), text=answer or "")
+
+
+def plain_words(node: Node, room: Room, member: Member, text: str, nonce: str) -> Post | None:
+    """The post that `say` would make of plain words; None for what it must look up or run. Raises what it would."""
+    text = tidy(text, node.limits.text)
+    if "@" in text or is_command(text):
+        return None
+    require_patience(node, member.user_id)
+    return messages.plain(room, member, words(text), Request(nonce, digest("say", text, "0")))

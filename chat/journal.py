@@ -19,7 +19,8 @@ from chat.errors import (
 )
 from chat.events import Batch, RecordedEvent
 from chat.log import Answer, Log, Request, lock_room
-from chat.post import Post, Verdict, refusal, said
+from chat.post import Post, Verdict, refusal, said, verdict_of
+from chat.queue import MOST_IN_ONE_COMMIT, Queue
 from helpers.database import Manager, is_lost, sqlstate
 from helpers.errors import AppError
 from helpers.locks import Locks
@@ -28,16 +29,20 @@ from helpers.tasks import Tasks
 log = logging.getLogger(__name__)
 
 MOST_QUEUED = 5_000
-MOST_IN_ONE_COMMIT = 500
 TRIES = 4
 PAUSE = 0.25
 ANSWER_WITHIN = 10.0
 DEADLOCK = "40P01"
 TOO_MUCH = "54"
 """What begins so is too large or too deep for PostgreSQL: the fault of one entry, not of the server."""
-APPEND = "SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append(%s::json, %s)"
-APPEND_ONE = """SELECT i, verdict, seq, ordinal, at, until, name FROM journal_append_one(
-    %s::bigint, %s::bigint, %s::text, %s::bytea, %s::text, %s::text, %s::text, %s::text, %s)"""
+VERDICT = (
+    "verdict, seq::text, ordinal::text, extract(epoch FROM at)::text, extract(epoch FROM until)::text, name"
+)
+STATEMENTS = {
+    "append": f"SELECT {VERDICT} FROM journal_append($1::jsonb, $2::boolean)",
+    "append_one": f"""SELECT {VERDICT} FROM journal_append_one($1::bigint, $2::bigint, $3::text, $4::bytea, $5::text,
+        $6::text, $7::text, $8::text, $9::boolean)""",
+}
 
 
 Committed = list[tuple[Post, Verdict]]
@@ -61,17 +66,19 @@ class Journal:
         answer_within: float = ANSWER_WITHIN,
     ) -> None:
         self._manager = manager
+        self.line = manager.line(STATEMENTS)
+        # Who waits for a locked room must not keep the others from speaking.
+        self.patient_line = manager.lines(STATEMENTS)
         self._tell = tell
         self._most_queued = most_queued
         self._pause = pause
-        self._answer_within = answer_within
-        self._queue: deque[Post] = deque()
-        self._something = asyncio.Event()
+        self._queue = Queue(answer_within=answer_within)
         self._waiting_rooms: dict[int, deque[Post]] = {}
         # Acts of this process queue here for a room, not at its row: there each would hold a line to the database.
         self._doors: Locks[int] = Locks(answer_within)
         self._tasks = Tasks("journal")
         self._closing = False
+        self._is_writing = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -84,6 +91,8 @@ class Journal:
         self._closing = True
         await self._idle.wait()
         await self._tasks.close()
+        self._queue.close()
+        await self.line.close()
 
     async def append(self, post: Post) -> Answer:
         """Keep words; returns once they are committed.
@@ -92,20 +101,33 @@ class Journal:
         and what forbids the author to speak: Banned, Removed, Muted, Archived, Locked, NotVoiced, NotAMember.
         """
         self._require_no_transaction()
+        kept: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def then(answer: Answer | AppError) -> None:
+            if kept.done():
+                return
+            if isinstance(answer, Answer):
+                kept.set_result(answer)
+            else:
+                kept.set_exception(answer)
+
+        post.then = then
+        self.put(post)
+        return await kept
+
+    def put(self, post: Post) -> None:
+        """The same for whoever does not wait: `post.then` is called with the answer or the refusal.
+
+        Raises Busy when too much waits.
+        """
         if self._closing or self._queued() >= self._most_queued:
             raise Busy
-        post.kept = asyncio.get_running_loop().create_future()
-        self._queue.append(post)
         self._idle.clear()
-        self._something.set()
-        try:
-            async with asyncio.timeout(self._answer_within):
-                return await post.kept
-        except TimeoutError:
-            # It may be kept all the same, like the words of whoever stops waiting: the nonce tells when it comes again.
-            raise Unavailable from None
+        self._queue.put(post)
 
     def _queued(self) -> int:
+        if not self._waiting_rooms:
+            return len(self._queue)
         return len(self._queue) + sum(map(len, self._waiting_rooms.values()))
 
     def _require_no_transaction(self) -> None:
@@ -157,40 +179,23 @@ class Journal:
                     )
 
     async def _write(self) -> None:
-        committed: Committed = []
+        together = 0
         while True:
-            if not self._queue:
-                self._settle(committed)
-                committed = []
-                if not self._queue and not self._waiting_rooms:
-                    self._idle.set()
-                self._something.clear()
-                await self._something.wait()
-            posts = self._take()
-            if not posts:
-                continue
-            flight = asyncio.create_task(self._commit(posts, wait=False), name="journal: commit")
-            if committed:
-                # The next commit is on its way before the last one is told: disk and sockets work side by side.
-                await asyncio.sleep(0)
-                self._settle(committed)
-            committed = await flight
+            self._rest()
+            await self._queue.gather(together)
+            posts, others = self._queue.take(self._waiting_rooms)
+            for post in others:
+                self._wait_for_room(post)
+            if posts:
+                self._is_writing = True
+                self._settle(await self._commit(posts, wait=False))
+                self._is_writing = False
+                # Those just answered and those who came meanwhile may well go together now.
+                together = len(posts) + len(self._queue)
 
-    def _take(self) -> list[Post]:
-        posts: list[Post] = []
-        keys: set[tuple[int, int, str]] = set()
-        later: list[Post] = []
-        while self._queue and len(posts) < MOST_IN_ONE_COMMIT:
-            post = self._queue.popleft()
-            if post.room_id in self._waiting_rooms:
-                self._waiting_rooms[post.room_id].append(post)
-            elif post.key in keys:
-                later.append(post)
-            else:
-                keys.add(post.key)
-                posts.append(post)
-        self._queue.extendleft(reversed(later))
-        return posts
+    def _rest(self) -> None:
+        if not self._queue and not self._waiting_rooms and not self._is_writing:
+            self._idle.set()
 
     async def _commit(self, posts: list[Post], *, wait: bool) -> Committed:
         try:
@@ -198,7 +203,7 @@ class Journal:
         except Exception:
             log.exception("journal: %d posts were not kept", len(posts))
         for post in posts:
-            self._refuse(post, Unavailable())
+            post.answer(Unavailable())
         return []
 
     async def _try(self, posts: list[Post], wait: bool) -> Committed:
@@ -221,13 +226,13 @@ class Journal:
             except (peewee.PeeweeException, ValueError, TypeError) as error:
                 return await self._one_by_one(posts, wait, error)
         for post in posts:
-            self._refuse(post, Unavailable())
+            post.answer(Unavailable())
         return []
 
     async def _one_by_one(self, posts: list[Post], wait: bool, error: Exception) -> Committed:
         if len(posts) == 1:
             log.warning("journal: a post cannot be kept: %s", error)
-            self._refuse(posts[0], Unreadable())
+            posts[0].answer(Unreadable())
             return []
         committed: Committed = []
         for post in posts:
@@ -239,12 +244,13 @@ class Journal:
         return committed
 
     async def _append(self, posts: list[Post], wait: bool) -> list[Verdict]:
+        line, waits = (self.patient_line, "t") if wait else (self.line, "f")
         if len(posts) == 1:
-            rows = await self._manager.call(APPEND_ONE, *posts[0].row, wait)
-            return [Verdict(*row[1:]) for row in rows]
-        asked = msgspec.json.encode([post.told for post in posts]).decode()
-        rows = await self._manager.call(APPEND, asked, wait)
-        return [Verdict(*row[1:]) for row in rows]
+            rows = await line.ask("append_one", *posts[0].row, waits)
+        else:
+            asked = msgspec.json.encode([post.told for post in posts]).decode()
+            rows = await line.ask("append", asked, waits)
+        return list(map(verdict_of, rows))
 
     def _judged(self, posts: list[Post], verdicts: list[Verdict]) -> Committed:
         committed: Committed = []
@@ -252,11 +258,11 @@ class Journal:
             if verdict.verdict == "ok" or (post.in_doubt and verdict.verdict == "again"):
                 committed.append((post, verdict))
             elif verdict.verdict == "again":
-                self._answer(post, Answer(seq=verdict.seq, at=verdict.at, duplicate=True))
+                post.answer(Answer(seq=verdict.seq, at=verdict.at, duplicate=True))
             elif verdict.verdict == "locked":
                 self._wait_for_room(post)
             else:
-                self._refuse(post, refusal(verdict.verdict, post, verdict.until))
+                post.answer(refusal(verdict.verdict, post, verdict.until))
         return committed
 
     def _wait_for_room(self, post: Post) -> None:
@@ -277,7 +283,7 @@ class Journal:
                 self._settle(await self._commit(posts, wait=True))
         finally:
             del self._waiting_rooms[room_id]
-            self._something.set()
+            self._rest()
 
     def _settle(self, committed: Committed) -> None:
         rooms: dict[int, tuple[list[RecordedEvent], int]] = {}
@@ -288,7 +294,7 @@ class Journal:
         for room_id, (events, ordinal) in rooms.items():
             self._announce(Batch(room_id, list(events), ordinal))
         for post, verdict in committed:
-            self._answer(post, Answer(seq=verdict.seq, at=verdict.at))
+            post.answer(Answer(seq=verdict.seq, at=verdict.at))
 
     def _announce(self, batch: Batch) -> None:
         try:
@@ -296,12 +302,3 @@ class Journal:
         except Exception:
             # It is kept: its author is told so, and readers find it when they look where the log ends.
             log.exception("journal: what was kept in room %d could not be told", batch.room_id)
-
-    def _answer(self, post: Post, answer: Answer) -> None:
-        # An author who stopped waiting has said it all the same.
-        if not post.kept.done():
-            post.kept.set_result(answer)
-
-    def _refuse(self, post: Post, error: AppError) -> None:
-        if not post.kept.done():
-            post.kept.set_exception(error)

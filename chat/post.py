@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -24,13 +24,15 @@ from chat.errors import (
 from chat.events import MessagePosted, Person
 from chat.log import Answer
 from helpers.errors import AppError
+from helpers.line import Row
 
 
 @dataclass(slots=True, eq=False)
 class Post:
     """Words on their way into the log. `room` is the slug, for refusals; `shown_nonce` is the client's own, if any.
 
-    `in_doubt` once the line broke while they were committed: they may be in the log, and nobody was told.
+    `then` is called once, with the answer or the refusal, and must not wait or fail. `in_doubt` once the line broke
+    while they were committed: they may be in the log, and nobody was told.
     """
 
     room_id: int
@@ -45,7 +47,19 @@ class Post:
     reply_to: int = 0
     shown_nonce: str = ""
     in_doubt: bool = False
-    kept: asyncio.Future[Answer] = field(init=False)
+    then: Callable[[Answer | AppError], None] | None = None
+    until: float = 0.0
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether its author has heard what came of it, or that nobody knows yet."""
+        return self.then is None
+
+    def answer(self, answer: Answer | AppError) -> None:
+        """Tell the author, if they still wait. Who stopped waiting has said it all the same."""
+        then, self.then = self.then, None
+        if then is not None:
+            then(answer)
 
     @property
     def key(self) -> tuple[int, int, str]:
@@ -55,33 +69,44 @@ class Post:
     @property
     def told(self) -> dict[str, Any]:
         """As the database takes many at once, in JSON."""
-        return {
+        told: dict[str, Any] = {
             "room_id": self.room_id,
             "author_id": self.author.id,
             "nonce": self.nonce,
             "hash": self.digest.hex(),
             "text": self.text,
             "parts": msgspec.Raw(self.parts),
-            "body": msgspec.Raw(self.body.encode()),
-            "mentions": self.mentions,
         }
+        if self.mentions:
+            told["mentions"] = self.mentions
+        body = self.body
+        if body:
+            told["body"] = body
+        return told
 
     @property
-    def row(self) -> tuple[int, int, str, bytes, str, str, str, str]:
+    def row(self) -> tuple[str, ...]:
         """As the database takes a lone one."""
-        mentions = f"{{{','.join(map(str, self.mentions))}}}"
-        parts = self.parts.decode()
-        return self.room_id, self.author.id, self.nonce, self.digest, self.text, parts, self.body, mentions
+        return (
+            str(self.room_id),
+            str(self.author.id),
+            self.nonce,
+            "\\x" + self.digest.hex(),
+            self.text,
+            self.parts.decode(),
+            msgspec.json.encode(self.body).decode(),
+            f"{{{','.join(map(str, self.mentions))}}}",
+        )
 
     @property
-    def body(self) -> str:
+    def body(self) -> dict[str, Any]:
         """What the log keeps of it beside words."""
         body: dict[str, Any] = {}
         if self.style:
             body["style"] = self.style
         if self.reply_to:
             body["reply_to"] = self.reply_to
-        return msgspec.json.encode(body).decode() if body else "{}"
+        return body
 
 
 @dataclass(slots=True)
@@ -94,6 +119,19 @@ class Verdict:
     at: datetime
     until: datetime | None
     name: str
+
+
+def verdict_of(row: Row) -> Verdict:
+    """The verdict in a row of text: word, number, ordinal, time and end of silence in seconds, name."""
+    verdict, seq, ordinal, at, until, name = row
+    return Verdict(
+        verdict or "",
+        int(seq or 0),
+        int(ordinal or 0),
+        datetime.fromtimestamp(float(at or 0), UTC),
+        datetime.fromtimestamp(float(until), UTC) if until else None,
+        name or "",
+    )
 
 
 def said(post: Post, verdict: Verdict) -> MessagePosted:

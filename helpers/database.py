@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, ClassVar, Self
 
@@ -26,6 +27,7 @@ from playhouse.postgres_ext import Psycopg3Database as SyncPsycopg3Database
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from helpers.errors import AppError
+from helpers.line import DirectLine, Line, Row
 
 log = logging.getLogger(__name__)
 
@@ -281,6 +283,16 @@ class Manager:
         """What it answers of a function that writes. Never asked twice: it may be done, though the line broke."""
         return list(await self._run(sql, params, fetchall))
 
+    def line(self, statements: Mapping[str, str]) -> Line:
+        """A connection of its own for these statements; their parameters are `$1`, `$2` …, each once and in order."""
+        if self.url.startswith(AIOPG):
+            return self.lines(statements)
+        return DirectLine(self.url, statements, answer_within=ANSWER_WITHIN)
+
+    def lines(self, statements: Mapping[str, str]) -> Line:
+        """The same through the pool: slower, but several may ask at once, and wait for locks."""
+        return _PooledLine(self, statements)
+
     async def _run(self, sql: str, params: tuple[Any, ...], fetch: FetchResults | None = None) -> Any:
         try:
             return await self.database.aio_execute_sql(sql, params, fetch_results=fetch)
@@ -309,6 +321,20 @@ class Manager:
     def sync(self) -> peewee.Database:
         """A plain, blocking database on the same server: for migrations only."""
         return sync_database(self.url)
+
+
+class _PooledLine:
+    """Named statements, asked through the pool."""
+
+    def __init__(self, manager: Manager, statements: Mapping[str, str]) -> None:
+        self._manager = manager
+        self._statements = {name: re.sub(r"\$\d+", "%s", sql) for name, sql in statements.items()}
+
+    async def ask(self, name: str, *params: str | None) -> list[Row]:
+        return await self._manager.call(self._statements[name], *params)
+
+    async def close(self) -> None:
+        """The pool's own lines are the pool's to close."""
 
 
 def sync_database(url: str) -> peewee.Database:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,21 +32,38 @@ async def post(
     if reply_to:
         await _require_message(node, room, reply_to)
     names = await names_in(node, room.id, text)
+    return await node.journal.append(written(room, member, text, request, names, style, reply_to))
+
+
+def plain(room: Room, member: Member, text: str, request: Request) -> Post:
+    """The post of tidy words that name nobody. Raises what forbids to speak."""
+    require_speech_of(member, room)
+    return written(room, member, text, request)
+
+
+def written(
+    room: Room,
+    member: Member,
+    text: str,
+    request: Request,
+    names: Mapping[str, int] | None = None,
+    style: str = "",
+    reply_to: int = 0,
+) -> Post:
+    """The post of tidy words; `names` are the ids of those who may be meant by name."""
     parts = parse(text, names)
-    return await node.journal.append(
-        Post(
-            room_id=room.id,
-            room=room.slug,
-            author=member.person,
-            nonce=request.nonce,
-            digest=request.digest,
-            text=text,
-            parts=msgspec.json.encode(parts),
-            mentions=[part["id"] for part in parts if part["t"] == "mention"],
-            style=style,
-            reply_to=reply_to,
-            shown_nonce="" if request.nonce.startswith("~") else request.nonce,
-        )
+    return Post(
+        room_id=room.id,
+        room=room.slug,
+        author=member.person,
+        nonce=request.nonce,
+        digest=request.digest,
+        text=text,
+        parts=msgspec.json.encode(parts),
+        mentions=[part["id"] for part in parts if part["t"] == "mention"] if names else [],
+        style=style,
+        reply_to=reply_to,
+        shown_nonce="" if request.nonce.startswith("~") else request.nonce,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -58,3 +59,12 @@ class Ping(msgspec.Struct, tag="ping"):
 
 Asked = Say | Edit | Remove | Resume | Read | IsTyping | Ping
 ASKED: Codec[Asked] = Codec(Asked)
+
+
+class Ack(msgspec.Struct, tag="ack", omit_defaults=True):
+    """What this nonce asked for is committed, as this number if it has one; `duplicate`: it was so before."""
+
+    nonce: str
+    at: datetime | None
+    seq: int = 0
+    duplicate: bool = False

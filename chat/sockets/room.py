@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, assert_never
 
 import msgspec
@@ -17,7 +18,7 @@ from chat.channel import Dialect, Listener
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy
 from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
-from chat.input import require_patience, say
+from chat.input import plain_words, require_patience, say
 from chat.keys import NODE
 from chat.log import Answer, Request, digest
 from chat.members import Member, admit, enter, member_in
@@ -25,7 +26,7 @@ from chat.models import Room
 from chat.node import Node
 from chat.presence import Mark
 from chat.signals import Belongs
-from chat.sockets.frames import ASKED, Edit, IsTyping, Ping, Read, Remove, Resume, Say
+from chat.sockets.frames import ASKED, Ack, Edit, IsTyping, Ping, Read, Remove, Resume, Say
 from chat.sockets.socket import Farewell, Socket, as_it_is, refusal_of
 from helpers.errors import AppError
 
@@ -149,7 +150,7 @@ class RoomConversation:
                 await self.node.comings.arrive(
                     mark, self.member.person, known=self.member.present_since is not None
                 )
-            await self.socket.listen(self._hear, self._refuse)
+            await self.socket.listen(self._hear, self._refuse, hear_at_once=self._hear_at_once)
         except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it
             refused = refusal_of(error)
             self._refuse(refused, None)
@@ -215,6 +216,28 @@ class RoomConversation:
 
     # -- what comes in ---------------------------------------------------------------------------------------
 
+    def _hear_at_once(self, data: str) -> bool:
+        """Plain words, which is nearly all there is, are on their way to the disk before the next frame is read."""
+        asked = ASKED.decode(data)
+        if not isinstance(asked, Say) or asked.reply_to:
+            return False
+        nonce = asked.nonce
+        post = plain_words(self.node, self.channel.room, self.listener.member, asked.text, nonce)
+        if post is None:
+            return False
+        if self.socket.takes(1):
+            post.then = partial(self._said, nonce)
+            self.node.journal.put(post)
+            self.socket.begins()
+        return True
+
+    def _said(self, nonce: str, answer: Answer | AppError) -> None:
+        self.socket.ended()
+        if isinstance(answer, Answer):
+            self._acknowledge(nonce, answer)
+        else:
+            self._refuse(answer, nonce)
+
     async def _hear(self, data: str) -> None:
         match ASKED.decode(data):
             case Say(nonce=nonce, text=text, reply_to=reply_to):
@@ -252,12 +275,8 @@ class RoomConversation:
                 assert_never(never)
 
     def _acknowledge(self, nonce: str, answer: Answer) -> None:
-        fields: dict[str, Any] = {"nonce": nonce, "at": answer.at}
-        if answer.seq:
-            fields["seq"] = answer.seq
-        if answer.duplicate:
-            fields["duplicate"] = True
-        self.connection.send(frame("ack", **fields))
+        ack = Ack(nonce, answer.at, answer.seq, answer.duplicate)
+        self.connection.send(text_frame(msgspec.json.encode(ack)))
         if answer.text:
             self.connection.send(frame("notice", text=answer.text, nonce=nonce))
 

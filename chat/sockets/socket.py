@@ -21,6 +21,7 @@ from chat.errors import Unavailable
 from chat.events import News, Person
 from chat.node import Node
 from chat.signals import Belongs
+from chat.sockets.reading import Response
 from helpers.errors import AppError
 from helpers.throttle import TokenBucket
 
@@ -86,7 +87,7 @@ class Socket:
         self.node = node
         self.user = user
         self._farewell = farewell
-        self.response = web.WebSocketResponse(
+        self.response = Response(
             protocols=protocols,
             compress=False,
             autoping=False,
@@ -97,6 +98,8 @@ class Socket:
         self.connection: Connection
         self._line: asyncio.WriteTransport
         self._closing: asyncio.Task[None] | None = None
+        self._under_way = 0
+        self._resting: asyncio.Future[None] | None = None
         self._bad_frames: deque[float] = deque(maxlen=MOST_BAD_FRAMES)
         limits = node.limits
         self._bucket = TokenBucket(FRAMES * limits.rate, FRAMES * limits.burst)
@@ -145,20 +148,27 @@ class Socket:
         hear: Callable[[str], Awaitable[None]],
         refuse: Callable[[AppError, str | None], None],
         hear_bytes: Callable[[bytes], None] | None = None,
+        hear_at_once: Callable[[str], bool] | None = None,
     ) -> None:
-        """Take frames until the end, one after the other; binary ones are refused where nobody hears them."""
+        """Take frames until the end, one after the other; binary ones are refused where nobody hears them.
+
+        `hear_at_once` is offered each text that nothing waits before: False sends it on to `hear`. What it leaves
+        under way it says by `begins` and `ended`; `hear` has its turn when all that is over.
+        """
         loop = asyncio.get_running_loop()
+        if hear_at_once is not None:
+            self.response.short_way.hear = self._short_way(loop, hear_at_once, refuse)
         while True:
             message: WSMessage = await self.response.receive()
             self.connection.heard_at = loop.time()
-            if message.type in FROM_THE_CLIENT:
-                if self.connection.closing is not None:
-                    # Sent before the end was known there: who is shown out does nothing more here.
-                    continue
-                if not self.takes(1):
-                    continue
+            # What was sent before the end was known there: who is shown out does nothing more here.
+            if message.type in FROM_THE_CLIENT and (self.connection.closing is not None or not self.takes(1)):
+                self.response.short_way.done()
+                continue
             match message.type:
                 case WSMsgType.TEXT:
+                    if self._under_way:
+                        await self._rest()
                     await self._hear(message.data, hear, refuse)
                 case WSMsgType.PING:
                     with suppress(ConnectionError):
@@ -173,8 +183,44 @@ class Socket:
                     self._count_bad_frame()
                 case _:
                     break
+            self.response.short_way.done()
         if self._closing is not None:
             await self._closing
+
+    def _short_way(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        hear: Callable[[str], bool],
+        refuse: Callable[[AppError, str | None], None],
+    ) -> Callable[[str], bool]:
+        def at_once(data: str) -> bool:
+            self.connection.heard_at = loop.time()
+            if self.connection.closing is not None:
+                return True
+            try:
+                return hear(data)
+            except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
+                self._tell(error, data, refuse)
+                return True
+
+        return at_once
+
+    def begins(self) -> None:
+        """Something heard at once is under way."""
+        self._under_way += 1
+
+    def ended(self) -> None:
+        """It is over."""
+        self._under_way -= 1
+        if not self._under_way and self._resting is not None:
+            self._resting.set_result(None)
+
+    async def _rest(self) -> None:
+        self._resting = asyncio.get_running_loop().create_future()
+        try:
+            await self._resting
+        finally:
+            self._resting = None
 
     def takes(self, frames: int) -> bool:
         """Count so many frames of the client's; False where that is too much at once, and the end."""
@@ -192,10 +238,13 @@ class Socket:
         try:
             await hear(data)
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
-            told = refusal_of(error)
-            refuse(told, nonce_in(data))
-            if told.code == "bad_request":
-                self._count_bad_frame()
+            self._tell(error, data, refuse)
+
+    def _tell(self, error: Exception, data: str, refuse: Callable[[AppError, str | None], None]) -> None:
+        told = refusal_of(error)
+        refuse(told, nonce_in(data))
+        if told.code == "bad_request":
+            self._count_bad_frame()
 
     def _count_bad_frame(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -37,6 +37,7 @@ from chat.log import Answer, Repeated, Request, digest
 from chat.post import Post
 from helpers.database import Manager
 from helpers.errors import AppError
+from helpers.line import Line, Row
 from tests.chat.backstage import Backstage, until, until_kept, words
 
 SOON = datetime.now(UTC) + timedelta(hours=1)
@@ -379,25 +380,30 @@ async def test_order_is_kept_in_a_locked_room_though_a_bad_entry_breaks_the_batc
     assert await backstage.texts(lobby) == ["one", "two", "three", "four"]
 
 
-class Releasing(Manager):
-    """A door behind which a locked room is free as soon as somebody found it locked."""
+class Releasing:
+    """A line that answers for a locked room, and sees that it is free as soon as somebody found it locked."""
 
-    holder: psycopg.AsyncConnection[Any] | None = None
+    def __init__(self, line: Line, holder: psycopg.AsyncConnection[Any]) -> None:
+        self.line = line
+        self.holder: psycopg.AsyncConnection[Any] | None = holder
 
-    async def call(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        rows = await super().call(sql, *params)
-        if self.holder is not None and any(row[1] == "locked" for row in rows):
+    async def ask(self, name: str, *params: str | None) -> list[Row]:
+        rows = await self.line.ask(name, *params)
+        if self.holder is not None and any(row[0] == "locked" for row in rows):
             await self.holder.rollback()
             self.holder = None
         return rows
+
+    async def close(self) -> None:
+        await self.line.close()
 
 
 async def test_order_is_kept_though_the_room_is_free_again_while_they_are_tried_one_by_one(
     settings: Settings, database_url: str, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
-    async with Releasing(database_url, min_size=1, max_size=3) as manager, locked(settings, lobby) as holder:
-        manager.holder = holder
+    async with Manager(database_url, min_size=1, max_size=3) as manager, locked(settings, lobby) as holder:
         process = Process(manager)
+        process.journal.line = Releasing(process.journal.line, holder)
         await process.journal.open()
         said = [*(words(lobby, ann, text) for text in ("one", "two", "three")), unkept("nul", lobby, ann)]
         answers = await process.says(*said, words(lobby, ann, "four"))
@@ -575,31 +581,34 @@ async def test_a_line_that_breaks_before_the_commit_keeps_it_once_and_tells_it_o
     assert process.told.texts == await backstage.texts(lobby) == ["one", "two"]
 
 
-class Cut(Manager):
-    """A door whose line breaks after the commit, before the answer comes; so many times."""
+class Cut:
+    """A line that breaks after the commit, before the answer comes; so many times."""
 
-    cuts = 0
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.cuts = 0
 
-    async def call(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        rows = await super().call(sql, *params)
+    async def ask(self, name: str, *params: str | None) -> list[Row]:
+        rows = await self.line.ask(name, *params)
         if self.cuts:
             self.cuts -= 1
             raise peewee.OperationalError("the connection is lost")
         return rows
 
+    async def close(self) -> None:
+        await self.line.close()
+
 
 @pytest.fixture
-async def cut(database_url: str) -> AsyncIterator[Cut]:
-    async with Cut(database_url, min_size=1, max_size=6) as opened:
-        yield opened
+def cut(process: Process) -> Cut:
+    process.journal.line = cut = Cut(process.journal.line)
+    return cut
 
 
 @pytest.mark.parametrize("cuts", [1, 3])
 async def test_a_line_that_breaks_after_the_commit_keeps_it_once_and_tells_it_once(
-    cut: Cut, backstage: Backstage, ann: Person, ben: Person, lobby: int, cuts: int
+    process: Process, cut: Cut, backstage: Backstage, ann: Person, ben: Person, lobby: int, cuts: int
 ) -> None:
-    process = Process(cut)
-    await process.journal.open()
     cut.cuts = cuts
     answers = await process.says(words(lobby, ann, "one"), words(lobby, ben, "two"))
     assert [(answer.seq, answer.duplicate) for answer in answers if isinstance(answer, Answer)] == [
@@ -607,14 +616,11 @@ async def test_a_line_that_breaks_after_the_commit_keeps_it_once_and_tells_it_on
     ]
     assert process.told.texts == await backstage.texts(lobby) == ["one", "two"]
     assert process.told.batches[0].ordinal == 2
-    await process.journal.close()
 
 
 async def test_a_commit_in_doubt_whose_room_is_locked_meanwhile_is_told_once_too(
-    settings: Settings, cut: Cut, backstage: Backstage, ann: Person, lobby: int
+    settings: Settings, process: Process, cut: Cut, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
-    process = Process(cut)
-    await process.journal.open()
     cut.cuts = 1
     process.journal._pause = 0.2
     speaking = asyncio.create_task(process.journal.append(words(lobby, ann, "one")))
@@ -623,20 +629,16 @@ async def test_a_commit_in_doubt_whose_room_is_locked_meanwhile_is_told_once_too
         await until_kept(lambda: waits_for_lock(backstage), "nobody waits for the room")
     assert not (await speaking).duplicate
     assert process.told.texts == ["one"]
-    await process.journal.close()
 
 
 async def test_a_server_that_stays_away_is_said_and_the_same_nonce_works_later(
-    cut: Cut, backstage: Backstage, ann: Person, lobby: int
+    process: Process, cut: Cut, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
-    process = Process(cut)
-    await process.journal.open()
     cut.cuts = 4
     with pytest.raises(Unavailable):
         await process.journal.append(words(lobby, ann, "hello"))
     assert (await process.journal.append(words(lobby, ann, "hello"))).duplicate
     assert await backstage.texts(lobby) == ["hello"]
-    await process.journal.close()
 
 
 async def test_all_lines_may_break_between_two_words(
@@ -671,36 +673,35 @@ async def test_an_act_whose_line_breaks_is_not_kept_and_said_so(
     assert [event.seq for event in process.told.events] == [1]
 
 
-class Broken(Manager):
-    """A door that says what nobody expects."""
+class Broken:
+    """A line that says what nobody expects."""
 
-    fault: Exception | None = None
+    def __init__(self, fault: Exception) -> None:
+        self.fault = fault
 
-    async def call(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        if self.fault is not None:
-            raise self.fault
-        return await super().call(sql, *params)
+    async def ask(self, name: str, *params: str | None) -> list[Row]:
+        raise self.fault
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 @pytest.mark.parametrize(
     "fault", [peewee.OperationalError("disk full"), ZeroDivisionError("a mistake of ours")]
 )
 async def test_whatever_fails_the_authors_are_told_and_the_journal_goes_on(
-    database_url: str, ann: Person, ben: Person, lobby: int, fault: Exception
+    process: Process, ann: Person, ben: Person, lobby: int, fault: Exception
 ) -> None:
     class DiskFull(Exception):
         sqlstate = "53100"
 
-    async with Broken(database_url, min_size=1, max_size=2) as manager:
-        process = Process(manager)
-        await process.journal.open()
-        fault.__context__ = DiskFull()
-        manager.fault = fault
-        answers = await process.says(words(lobby, ann, "one"), words(lobby, ben, "two"))
-        assert [type(answer) for answer in answers] == [Unavailable] * 2
-        manager.fault = None
-        assert (await process.journal.append(words(lobby, ann, "one"))).seq == 1
-        await process.journal.close()
+    line = process.journal.line
+    fault.__context__ = DiskFull()
+    process.journal.line = Broken(fault)
+    answers = await process.says(words(lobby, ann, "one"), words(lobby, ben, "two"))
+    assert [type(answer) for answer in answers] == [Unavailable] * 2
+    process.journal.line = line
+    assert (await process.journal.append(words(lobby, ann, "one"))).seq == 1
 
 
 # -- who may speak --------------------------------------------------------------------------------------------------
