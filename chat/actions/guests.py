@@ -90,9 +90,9 @@ async def come(node: Node, address: str) -> Guest:
     return guest
 
 
-async def give_up_name(node: Node, guest: Guest) -> None:
+async def give_up_name(node: Node, guest: Guest, room_id: int) -> None:
     """They are about to go. Whoever hears that they left may be called so: nobody is before, see `_require_free`."""
-    await _let_go(node, guest.room_id, guest.key, guest)
+    await _let_go(node, room_id, guest.key, guest)
 
 
 async def go(node: Node, guest: Guest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,6 @@ from chat.guests import Guest
 from chat.input import say
 from chat.keys import GUESTS, NODE
 from chat.members import member_in
-from chat.models import Room
 from chat.node import Node
 from chat.presence import Mark
 from chat.sockets.nick_dialect import Doorway, GuestListener, NickDialect, answer, frame
@@ -27,6 +27,8 @@ from chat.sockets.room import NoHandshake
 from chat.sockets.socket import Socket, refusal_of
 from helpers.errors import AppError
 from helpers.middlewares import welcomes_origins
+
+log = logging.getLogger(__name__)
 
 Request = dict[str, msgspec.Raw]
 
@@ -80,11 +82,12 @@ async def nick_socket(request: web.Request) -> web.StreamResponse:
     with node.guests.door(
         request.remote, most=limits.guests, rate=limits.rate, burst=limits.burst
     ) as address:
-        guest = await guests.come(node, address)
+        conversation = NickConversation(node, await guests.come(node, address))
         try:
-            return await NickConversation(node, guest).hold(request)
+            return await conversation.hold(request)
         finally:
-            await guests.go(node, guest)
+            # Beside this request, for that may be cut short where its line is.
+            await asyncio.shield(node.tasks.once("a guest goes", conversation.go()))
 
 
 def farewell(code: CloseCode, reason: str) -> tuple[bytes, int, str]:
@@ -99,7 +102,8 @@ class NickConversation:
         self.node = node
         self.guest = guest
         self.socket = Socket(node, guest.person, farewell=farewell)
-        self.seat: Seat | None = None
+        # The last one is where they are; on the way from room to room there are two.
+        self.seats: list[Seat] = []
         # Their name may be taken from them while they change it themselves.
         self._alone = asyncio.Lock()
         guest.loses_name = self._lose_name
@@ -119,18 +123,28 @@ class NickConversation:
         name = self.guest.person.name
         greeting = frame("connecting", room=START, user=name) + frame("join", user=name, room=START)
         try:
-            self.seat = await self._sit_down(self.guest.room_id, greeting)
-            await self.node.comings.arrive(self.seat.mark, self.guest.person, known=False)
-            await self._settle(self.seat)
+            seat = await self._sit_down(self.guest.room_id, greeting)
+            await self.node.comings.arrive(seat.mark, self.guest.person, known=False)
+            await self._settle(seat)
             await self.socket.listen(self._hear, self._refuse)
         except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it
             refused = refusal_of(error)
             self._refuse(refused, None)
             self.connection.close(CloseCode.TRY_AGAIN, refused.text)
             await self.socket.listen(self._hear, self._refuse)
-        finally:
-            if self.seat is not None:
-                await self._depart(self.seat)
+
+    async def go(self) -> None:
+        """They have gone: those in the room hear it, and how."""
+        for seat in self.seats:
+            await self.node.hub.leave(seat.channel, seat.listener)
+            await guests.give_up_name(self.node, self.guest, seat.channel.room.id)
+            try:
+                await self.node.comings.depart(
+                    seat.mark, self.guest.person, lost=self.socket.was_lost, grace=False
+                )
+            except AppError as error:
+                log.warning("guests: the sweep will see that %s left: %s", self.guest.person.name, error)
+        await guests.go(self.node, self.guest)
 
     async def _sit_down(self, room_id: int, greeting: bytes) -> Seat:
         user_id = self.guest.person.id
@@ -142,7 +156,8 @@ class NickConversation:
         doorway = Doorway(NickDialect(channel), user_id, greeting)
         listener = GuestListener(self.connection, member, doorway, shown_out=self._shown_out)
         channel.listeners.add(listener)
-        return Seat(channel, listener, (room_id, user_id, self.connection.id))
+        self.seats.append(Seat(channel, listener, (room_id, user_id, self.connection.id)))
+        return self.seats[-1]
 
     async def _settle(self, seat: Seat) -> None:
         """Wait until the greeting is out: their joining may be told a little after it was kept."""
@@ -155,16 +170,6 @@ class NickConversation:
             # It was told already, by a process that thought them gone by mistake.
             self.connection.send(doorway.open())
         seat.listener.dialect = doorway.dialect
-
-    async def _depart(self, seat: Seat) -> None:
-        await self.node.hub.leave(seat.channel, seat.listener)
-        await guests.give_up_name(self.node, self.guest)
-        try:
-            await self.node.comings.depart(
-                seat.mark, self.guest.person, lost=self.socket.was_lost, grace=False
-            )
-        except Exception as error:  # noqa: BLE001 -- the sweep sees who left
-            refusal_of(error)
 
     def _shown_out(self) -> None:
         self.node.tasks.once("shutting a guest out", guests.show_out(self.node, self.guest))
@@ -216,10 +221,8 @@ class NickConversation:
             raise Empty("message")
         if not isinstance(message, str):
             raise Misfit("Message must be a string.")
-        assert self.seat is not None
-        told = await say(
-            self.node, self.seat.channel.room, self.seat.listener.member, message, uuid.uuid4().hex
-        )
+        seat = self.seats[-1]
+        told = await say(self.node, seat.channel.room, seat.listener.member, message, uuid.uuid4().hex)
         return told.text or message
 
     async def _list(self, name: Any) -> None:
@@ -230,8 +233,7 @@ class NickConversation:
 
     async def _join_room(self, name: Any) -> None:
         room = await guests.room_to_join(self.node, self.guest, name)
-        assert self.seat is not None
-        old = self.seat
+        old = self.seats[-1]
         try:
             seat = await self._sit_down(room.id, answer("join_room"))
         except BaseException:
@@ -239,23 +241,16 @@ class NickConversation:
             raise
         # They hear of the old room no more, not even that they left it.
         old.channel.listeners.discard(old.listener)
-        self.seat = seat
         try:
             await guests.move(self.node, self.guest, room, old.mark, seat.mark)
-        except Exception:
-            await self._fall_between(room, old, seat)
-            raise
-        finally:
-            await self.node.hub.leave(old.channel, old.listener)
+        except Exception as error:  # noqa: BLE001 -- told here, before the end: they are in neither room now
+            refused = refusal_of(error)
+            self.connection.send(answer("join_room", refused.text, success=False))
+            self.connection.close(CloseCode.TRY_AGAIN, refused.text)
+            return
+        await self.node.hub.leave(old.channel, old.listener)
+        self.seats.remove(old)
         await self._settle(seat)
-
-    async def _fall_between(self, room: Room, old: Seat, seat: Seat) -> None:
-        """The move failed half way: they are in the old room still, and leave it with their socket."""
-        await self.node.hub.leave(seat.channel, seat.listener)
-        await self.node.comings.unmark(seat.mark)
-        await guests.stay(self.node, self.guest, room)
-        self.seat = old
-        self.connection.close(CloseCode.TRY_AGAIN, "Something failed on the way. Come back in a moment.")
 
     def _refuse(self, error: AppError, _: str | None) -> None:
         self.connection.send(answer(error.facts.get("action"), error.text, success=False))

@@ -71,8 +71,8 @@ async def test_another_nick_is_told_to_the_others(street: Street) -> None:
 
 @pytest.mark.parametrize(
     "nick",
-    ["", "ab", "x" * 21, "   ", " ab ", None, 5, 1.5, True, ["Jonas"], {"a": 1}]
-    + [
+    [
+        *("", "ab", "x" * 21, "   ", " ab ", None, 5, 1.5, True, ["Jonas"], {"a": 1}),
         "a\nb",
         "abc\0",
         "\u202eabc",
@@ -84,8 +84,10 @@ async def test_another_nick_is_told_to_the_others(street: Street) -> None:
         "-abc",
         "/kill",
         "x" * 9999,
-    ]
-    + ["ᅠᅠᅠᅠ", "é" + "\u0301" * 10, "㎒㎒㎒㎒㎒㎒㎒㎒㎒㎒㎒"],
+        "\u3164" * 4,
+        "é" + "\u0301" * 10,
+        "㎒" * 11,
+    ],
 )
 async def test_what_cannot_be_a_nick_is_refused(street: Street, nick: Any) -> None:
     guest = await street.comes()
@@ -99,7 +101,7 @@ async def test_a_nick_that_is_missing_is_refused(street: Street) -> None:
 
 
 @pytest.mark.parametrize(
-    "nick", ["abc", "x" * 20, "Jonas K", "été", "日本語", "_jo", "R2-D2", "o'neil", "[bot]1"[1:], "🦊fox"[1:]]
+    "nick", ["abc", "x" * 20, "Jonas K", "été", "日本語", "_jo", "R2-D2", "o'neil", "bot [2]", "é.è"]
 )
 async def test_a_nick_may_be_much(street: Street, nick: str) -> None:
     guest = await street.comes(nick)
@@ -486,8 +488,12 @@ async def test_what_is_no_action_is_not_allowed(street: Street, action: Any) -> 
         '"set_nick"',
         '{"action": "a\\ud800"}',
         "{}x",
-    ]
-    + ["[" * 60_000, '{"action": ' * 5_000, '{"action": "set_nick", "nick": "\x01"}', "\ufeff{}", "NaN"],
+        "[" * 60_000,
+        '{"action": ' * 5_000,
+        '{"action": "set_nick", "nick": "\x01"}',
+        "\ufeff{}",
+        "NaN",
+    ],
 )
 async def test_a_frame_that_is_no_request_is_refused_and_the_line_lives(street: Street, frame: str) -> None:
     guest = await street.comes()
