@@ -1,0 +1,1 @@
+"""A room in a terminal: the command `aiochat-client`, which stands on `aiochat.client` alone."""
