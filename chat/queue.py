@@ -24,6 +24,7 @@ class Queue:
         self._answer_within = answer_within
         self._posts: deque[Post] = deque()
         self._unanswered: deque[Post] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._enough = 1
         self._begin: asyncio.Future[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
@@ -33,14 +34,16 @@ class Queue:
 
     def put(self, post: Post) -> None:
         """The last in the row."""
-        loop = asyncio.get_running_loop()
-        post.until = loop.time() + self._answer_within
+        if self._loop is None:
+            # Asked once: it looks who we are each time, in the kernel.
+            self._loop = asyncio.get_running_loop()
+        post.until = self._loop.time() + self._answer_within
         self._posts.append(post)
         while self._unanswered and self._unanswered[0].is_answered:
             self._unanswered.popleft()
         self._unanswered.append(post)
         if self._clock is None:
-            self._clock = loop.call_at(post.until, self._give_up)
+            self._clock = self._loop.call_at(post.until, self._give_up)
         if self._begin is not None and len(self._posts) >= self._enough:
             self._go()
 

@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from helpers.resp import RedisLine
 from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ Hear = Callable[[str, bytes], None]
 Lost = Callable[[], None]
 
 MOST_WAITING = 10_000
-MOST_IN_ONE_TRIP = 500
 CONFIRM_WITHIN = 2.0
+AGAIN_AFTER = 0.2
 HOME = "aiochat:{bus}"
 
 
@@ -86,10 +86,11 @@ class MemoryBus:
 
 
 class RedisBus:
-    """A bus over Redis publish/subscribe.
+    """A bus over Redis publish/subscribe, on a line of its own.
 
-    Publishing queues; a writer sends what has piled up in one round trip. While Redis is away the oldest are let go:
-    listeners are told that something was lost, and read it from the database.
+    What is published while Redis is away, and what it has not answered when the line broke, is sent when it is back;
+    beyond `MOST_WAITING` the oldest is let go. Listeners are told that something was lost, and read it from the
+    database.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -98,14 +99,19 @@ class RedisBus:
         self._topics: set[str] = {HOME}
         self._confirmed: dict[str, asyncio.Event] = {}
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
-        self._something = asyncio.Event()
-        self._sending = asyncio.Lock()
-        self._pubsub: PubSub | None = None
+        self._unanswered: deque[tuple[str, bytes]] = deque()
+        self._line: RedisLine | None = None
+        self._broken = asyncio.Event()
+        self._quiet = asyncio.Event()
         self._tasks = Tasks("bus")
 
     def publish(self, topic: str, payload: bytes) -> None:
-        self._waiting.append((topic, payload))
-        self._something.set()
+        self._quiet.clear()
+        if self._line is None or len(self._unanswered) >= MOST_WAITING:
+            self._waiting.append((topic, payload))
+        else:
+            self._unanswered.append((topic, payload))
+            self._line.send("PUBLISH", topic, payload)
 
     def listen(self, hear: Hear, lost: Lost) -> None:
         self._listeners.append((hear, lost))
@@ -113,29 +119,23 @@ class RedisBus:
     async def subscribe(self, topic: str) -> None:
         self._topics.add(topic)
         confirmed = self._confirmed.setdefault(topic, asyncio.Event())
-        pubsub = self._pubsub
-        if pubsub is None:
+        if self._line is None:
             return
+        self._line.send("SUBSCRIBE", topic)
         try:
-            await pubsub.subscribe(topic)
             await asyncio.wait_for(confirmed.wait(), CONFIRM_WITHIN)
-        except (RedisError, OSError, TimeoutError):
-            # The reader subscribes to all topics again when Redis is back, and says that something was lost.
+        except TimeoutError:
+            # All topics are asked for again when Redis is back, and it is said that something was lost.
             log.warning("bus: %s is not confirmed yet", topic)
 
     async def unsubscribe(self, topic: str) -> None:
         self._topics.discard(topic)
         self._confirmed.pop(topic, None)
-        if self._pubsub is None:
-            return
-        try:
-            await self._pubsub.unsubscribe(topic)
-        except (RedisError, OSError):
-            log.debug("bus: %s will be forgotten at the next connection", topic)
+        if self._line is not None:
+            self._line.send("UNSUBSCRIBE", topic)
 
     async def open(self) -> None:
-        self._tasks.start("reading", self._read)
-        self._tasks.start("writing", self._write)
+        self._tasks.start("line", self._keep)
         confirmed = self._confirmed.setdefault(HOME, asyncio.Event())
         try:
             await asyncio.wait_for(confirmed.wait(), CONFIRM_WITHIN)
@@ -143,60 +143,59 @@ class RedisBus:
             log.warning("bus: Redis does not answer yet")
 
     async def close(self) -> None:
-        try:
-            await asyncio.wait_for(self._send_waiting(), CONFIRM_WITHIN)
-        except (RedisError, OSError, TimeoutError):
-            log.warning("bus: %d messages were not sent", len(self._waiting))
+        if self._waiting or self._unanswered:
+            try:
+                await asyncio.wait_for(self._quiet.wait(), CONFIRM_WITHIN)
+            except TimeoutError:
+                log.warning("bus: %d messages were not sent", len(self._waiting) + len(self._unanswered))
         await self._tasks.close()
 
-    async def _write(self) -> None:
+    async def _keep(self) -> None:
         while True:
-            await self._something.wait()
             try:
-                await self._send_waiting()
+                await self._live()
             except (RedisError, OSError) as error:
-                log.warning("bus: cannot publish: %s", error)
-                await asyncio.sleep(0.2)
+                log.warning("bus: no line to Redis: %s", error)
+            await asyncio.sleep(AGAIN_AFTER)
 
-    async def _send_waiting(self) -> None:
-        # One trip at a time: order is kept, and closing waits for the trip that is under way.
-        async with self._sending:
-            while self._waiting:
-                count = min(len(self._waiting), MOST_IN_ONE_TRIP)
-                batch = [self._waiting.popleft() for _ in range(count)]
-                try:
-                    async with self._redis.pipeline(transaction=False) as pipeline:
-                        for topic, payload in batch:
-                            pipeline.publish(topic, payload)
-                        await pipeline.execute()
-                except (RedisError, OSError):
-                    # Perhaps it was heard, perhaps not. Who hears it twice drops the second.
-                    room = MOST_WAITING - len(self._waiting)
-                    self._waiting.extendleft(reversed(batch[max(0, len(batch) - room) :]))
-                    raise
-            self._something.clear()
+    async def _live(self) -> None:
+        self._broken.clear()
+        line = await RedisLine.dial(
+            self._redis, self._heard, self._answered, self._broken.set, within=CONFIRM_WITHIN
+        )
+        try:
+            line.send("SUBSCRIBE", *self._topics)
+            self._line = line
+            # Perhaps it was heard, perhaps not. Who hears it twice drops the second.
+            again = [*self._unanswered, *self._waiting][-MOST_WAITING:]
+            self._unanswered.clear()
+            self._waiting.clear()
+            for topic, payload in again:
+                self.publish(topic, payload)
+            await self._broken.wait()
+            log.warning("bus: the line to Redis broke")
+        finally:
+            self._line = None
+            line.close()
 
-    async def _read(self) -> None:
-        async with self._redis.pubsub() as pubsub:
-            try:
-                topics = set(self._topics)
-                await pubsub.subscribe(*topics)
-                self._pubsub = pubsub
-                if late := self._topics - topics:
-                    # Asked for while the line was being made.
-                    await pubsub.subscribe(*late)
-                async for message in pubsub.listen():
-                    self._heard(message["type"], message["channel"].decode(), message["data"])
-            except (RedisError, OSError) as error:
-                log.warning("bus: the line to Redis broke: %s", error)
-            finally:
-                self._pubsub = None
+    def _answered(self, answer: Any) -> None:
+        # Nothing else is asked that is answered so.
+        self._unanswered.popleft()
+        if self._waiting and self._line is not None:
+            self.publish(*self._waiting.popleft())
+        if not self._unanswered and not self._waiting:
+            self._quiet.set()
+        if isinstance(answer, Exception):
+            log.warning("bus: not published: %s", answer)
 
-    def _heard(self, kind: str, topic: str, data: bytes) -> None:
-        if kind == "message":
+    def _heard(self, pushed: list[Any]) -> None:
+        kind, name, data = pushed
+        if kind == b"message":
+            topic = name.decode()
             for hear, _ in self._listeners:
                 hear(topic, data)
-        elif kind == "subscribe":
+        elif kind == b"subscribe":
+            topic = name.decode()
             confirmed = self._confirmed.setdefault(topic, asyncio.Event())
             if confirmed.is_set():
                 # A second confirmation means that the line was down in between.

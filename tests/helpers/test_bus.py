@@ -148,21 +148,33 @@ async def test_without_redis_it_opens_and_publishes_and_closes_all_the_same(
 async def test_what_could_not_be_sent_is_sent_later_in_its_order(
     redis: Redis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bus = RedisBus(redis)
-    await bus.open()
-    ear = Ear(bus)
-    await bus.subscribe(LOBBY)
     async with Redis.from_url(NOBODY_THERE) as nobody:
-        bus._redis = nobody
+        bus = RedisBus(nobody)
+        ear = Ear(bus)
+        opening = asyncio.create_task(bus.open())
+        await bus.subscribe(LOBBY)
         for payload in (b"one", b"two"):
             bus.publish(LOBBY, payload)
         async with asyncio.timeout(5):
-            while "cannot publish" not in caplog.text:
+            while "no line to Redis" not in caplog.text:
                 await asyncio.sleep(0.01)
         bus.publish(LOBBY, b"three")
         bus._redis = redis
         assert [(await ear.hears())[1] for _ in range(3)] == [b"one", b"two", b"three"]
-    await bus.close()
+        await opening
+        await bus.close()
+
+
+async def test_what_was_not_answered_when_the_line_broke_is_sent_again(redis: Redis) -> None:
+    ear = Ear(RedisBus(redis))
+    await ear.bus.open()
+    await ear.bus.subscribe(LOBBY)
+    await redis.client_pause(500, all=False)
+    ear.bus.publish(LOBBY, b"before the break")
+    await redis.client_kill_filter(_type="pubsub")
+    await asyncio.wait_for(ear.lost.wait(), 5)
+    assert await ear.hears() == (LOBBY, b"before the break")
+    await ear.bus.close()
 
 
 async def test_what_is_asked_for_while_the_line_is_made_is_heard(redis: Redis) -> None:
