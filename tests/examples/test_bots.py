@@ -108,9 +108,9 @@ def test_sums_come_to_what_they_come_to() -> None:
         "1-5": "-4",
         "1/4": "0.25",
         "-3 - -3": "0",
-        "999999*999999": "9.99998e+11",
+        "999999*999999": "999998000001",
     }
-    assert {asked: answer(asked) for asked in sums} | {"999999*999999": "9.99998e+11"} == sums
+    assert {asked: answer(asked) for asked in sums} == sums
     assert [answer(text) for text in ("", "1", "1 +", "+ 1", "1 1", "१ + १", "1e3+1", "1 / 0", "0x1+1")] == [
         None
     ] * 9
@@ -136,5 +136,6 @@ async def test_what_is_typed_comes_back_and_the_end_of_either_is_the_end(
 
 
 def test_each_is_short_enough_to_teach() -> None:
-    for name, most in (("echo.py", 48), ("asks_sums.py", 56), ("answers_sums.py", 52)):
-        assert len((EXAMPLES / name).read_text("utf-8").splitlines()) <= most
+    for name, most in (("echo.py", 32), ("asks_sums.py", 40), ("answers_sums.py", 40)):
+        lines = (EXAMPLES / name).read_text("utf-8").splitlines()
+        assert len([line for line in lines if line.strip()]) <= most, name
