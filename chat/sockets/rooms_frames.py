@@ -12,6 +12,7 @@ import msgspec
 
 from chat.connection import text_frame
 from chat.log import Nonce
+from chat.models import Room
 from helpers.codec import BadFrame, bad_frame
 from helpers.errors import AppError
 
@@ -194,6 +195,18 @@ def refused(error: AppError, uuid: Any, action: Any) -> bytes:
         del more["message"]
         told |= more
     return frame(**told)
+
+
+def room_added(room: Room) -> bytes:
+    """The frame that says that one hears a room from now on."""
+    told = {
+        "room": room.uuid.hex,
+        "id": room.id,
+        "slug": room.slug,
+        "title": room.title,
+        "head": room.last_seq,
+    }
+    return frame(**told, uuid=None, action="room_added", status="success")
 
 
 def message_id(room_id: int, seq: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 from chat.actions import membership
@@ -14,6 +14,7 @@ from chat.members import Member, address_of, admit, enter, member_in, membership
 from chat.node import Node
 from chat.presence import Mark
 from chat.sockets.rooms_dialect import Seat, dialect
+from chat.sockets.rooms_frames import room_added
 
 NOT_FOR_YOU = (NoSuchRoom, Banned, Removed)
 
@@ -106,12 +107,14 @@ class Places:
             seat = self.seats.get(room_id)
             if is_member:
                 self._shown_out.discard(room_id)
-                await self._follow(room_id)
+                for gained in await self._follow(room_id):
+                    if self.whole:
+                        self._connection.send(room_added(gained.channel.room))
                 self._release()
             elif seat is not None:
                 self._lose(seat)
 
-    async def _follow(self, room_id: int) -> None:
+    async def _follow(self, room_id: int) -> list[Seat]:
         manager, user_id = self._node.manager, self._user_id
         fresh = [
             await self._sit(member)
@@ -120,10 +123,9 @@ class Places:
         ]
         now = {one.room_id: one for one in await memberships_of(manager, user_id, room_id)} if fresh else {}
         for seat in fresh:
-            try:
+            with suppress(*NOT_FOR_YOU):
                 await self._stay(seat, now.get(seat.channel.room.id))
-            except NOT_FOR_YOU:
-                continue
+        return [seat for seat in fresh if self.seats.get(seat.channel.room.id) is seat]
 
     async def _sit(self, member: Member) -> Seat:
         channel = await self._node.hub.channel(member.room_id)

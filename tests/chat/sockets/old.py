@@ -115,6 +115,14 @@ class OldProgram(Tab):
                     return Frame(self.unheard.pop(place)["event"])
             await self._next()
 
+    async def hears_frame(self, action: str, **fields: Any) -> Frame:
+        """Wait until a frame of this action comes that nobody asked for, with these fields."""
+        while True:
+            for place, frame in enumerate(self.unheard):
+                if frame.action == action and all(frame.get(name) == value for name, value in fields.items()):
+                    return self.unheard.pop(place)
+            await self._next()
+
     async def settles(self) -> None:
         """Hear everything that was on its way: an action nobody knows is answered in its order."""
         uuid = self.nonce()
