@@ -247,8 +247,8 @@ async def test_a_line_that_was_given_back_in_time_is_left_alone(url: str) -> Non
 async def test_who_had_to_wait_for_a_line_until_patience_ended_gives_it_back(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 0.0)
     async with Manager(url.replace("+aiopg", ""), min_size=1, max_size=1) as manager:
+        monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 0.0)
         for _ in range(5):
             with pytest.raises(peewee.OperationalError):
                 await manager.value("SELECT pg_sleep(0.2)")
