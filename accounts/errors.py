@@ -94,6 +94,27 @@ class BadToken(AppError):
     status = 401
 
 
+class NoLabel(AppError):
+    """A token without a name: nobody would know later which one to revoke."""
+
+    code = "empty"
+    message = "Say what the token is for, so that you know it again."
+
+    def __init__(self) -> None:
+        super().__init__(field="label")
+
+
+class TooManyTokens(AppError):
+    """An account holds only so many tokens at once."""
+
+    code = "too_many"
+    message = "You have {most} tokens already. Revoke one first."
+    status = 409
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most=most, field="label")
+
+
 class BadForm(AppError):
     """What a form sent cannot be read."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.actions import load_user
+from accounts.errors import NoLabel, TooManyTokens
 from accounts.models import User, user_columns, user_from
 from accounts.passes import Gate, user_of_pass
 from helpers.database import Manager
@@ -20,6 +21,7 @@ from helpers.database import Manager
 PREFIX = "ach_"
 SHAPE = re.compile(r"ach_[A-Za-z0-9_-]{43}")
 MOST_LABEL = 64
+MOST_TOKENS = 20
 SIGNED_SECONDS = 120
 SOCKET = "socket"
 
@@ -56,6 +58,16 @@ async def create_token(manager: Manager, user_id: int, label: str = "") -> str:
         _hash(token),
     )
     return token
+
+
+async def make_token(manager: Manager, user_id: int, label: str) -> str:
+    """The same for somebody who makes one for themselves: named, and not too many. Raises `NoLabel`, `TooManyTokens`."""
+    label = " ".join(label.replace("\0", "").split())
+    if not label:
+        raise NoLabel
+    if len(await list_tokens(manager, user_id)) >= MOST_TOKENS:
+        raise TooManyTokens(MOST_TOKENS)
+    return await create_token(manager, user_id, label)
 
 
 async def user_of_token(manager: Manager, token: str) -> User | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from accounts import actions, doors, sessions
+from accounts import actions, doors, sessions, tokens
 from accounts.csrf import csrf_token
 from accounts.errors import BadCredentials, RegistrationClosed, WrongPassword
 from accounts.forms import Form, empty_form, read_form
@@ -146,7 +146,37 @@ async def logout(request: web.Request) -> web.StreamResponse:
 @login_required
 async def profile(request: web.Request) -> web.StreamResponse:
     """GET /me"""
-    return await _door(request, "accounts/profile.html", empty_form())
+    return await _profile(request, empty_form())
+
+
+async def _profile(request: web.Request, form: Form, **more: Any) -> web.StreamResponse:
+    cards = await tokens.list_tokens(request.config_dict[MANAGER], user_of(request).id)
+    return await _door(request, "accounts/profile.html", form, tokens=cards, **more)
+
+
+@login_required
+async def make_token(request: web.Request) -> web.StreamResponse:
+    """POST /me/tokens: the answer is the only page that ever shows the token."""
+    form = await read_form(request, "label")
+    try:
+        token = await tokens.make_token(request.config_dict[MANAGER], user_of(request).id, form["label"])
+    except AppError as error:
+        form.refuse(error, beside="label")
+        return await _profile(request, form)
+    return await _profile(request, empty_form(), made={"label": form["label"].strip(), "token": token})
+
+
+@login_required
+async def revoke_token(request: web.Request) -> web.StreamResponse:
+    """POST /me/tokens/revoke"""
+    form = await read_form(request, "id")
+    given = form["id"]
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+    if await tokens.revoke_token(request.config_dict[MANAGER], user_of(request).id, number):
+        await flash(request, "The token is revoked: nobody comes in by it any more.", "good")
+    else:
+        await flash(request, "There is no such token of yours.", "error")
+    raise redirect("/me")
 
 
 @login_required
@@ -158,7 +188,7 @@ async def change_password(request: web.Request) -> web.StreamResponse:
         changed = await _change_password(request, user, form["old"], form["new"])
     except AppError as error:
         form.refuse(error, beside="old")
-        return await _door(request, "accounts/profile.html", form)
+        return await _profile(request, form)
     await sessions.sign_in(request, changed)
     await flash(request, "Your password is changed. Everywhere else you are signed out.", "good")
     raise redirect("/me")

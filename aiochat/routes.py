@@ -35,6 +35,8 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.get("/me", account_views.profile),
             web.post("/me/password", account_views.change_password),
             web.post("/me/sign-out-everywhere", account_views.sign_out_everywhere),
+            web.post("/me/tokens", account_views.make_token),
+            web.post("/me/tokens/revoke", account_views.revoke_token),
             web.post("/theme", account_views.set_theme),
             web.get("/rooms", views.list_rooms),
             web.post("/rooms", views.create_room),
