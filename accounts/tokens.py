@@ -61,7 +61,7 @@ async def create_token(manager: Manager, user_id: int, label: str = "") -> str:
 
 
 async def make_token(manager: Manager, user_id: int, label: str) -> str:
-    """The same for somebody who makes one for themselves: named, and not too many. Raises `NoLabel`, `TooManyTokens`."""
+    """The same for oneself: named, and not too many. Raises `NoLabel`, `TooManyTokens`."""
     label = " ".join(label.replace("\0", "").split())
     if not label:
         raise NoLabel
