@@ -108,12 +108,15 @@ def room() -> None:
 @click.option("--topic", default="", help="What it is about.")
 @click.option("--owner", help="Who owns it. Without one, only admins moderate it.")
 @click.option("--private", is_flag=True, help="Not listed, and open to those invited only.")
-def room_add(slug: str, title: str, topic: str, owner: str | None, private: bool) -> None:
+@click.option(
+    "--guests", is_flag=True, help="Open to people without an account too, where the site lets them in."
+)
+def room_add(slug: str, title: str, topic: str, owner: str | None, private: bool, guests: bool) -> None:
     """Make a room; its address is /rooms/SLUG."""
 
     async def add(node: Node) -> None:
         owner_id = accounts.SYSTEM_ID if owner is None else (await _user(node, owner)).id
-        made = await rooms.create(node, owner_id, slug, title, topic=topic, private=private)
+        made = await rooms.create(node, owner_id, slug, title, topic=topic, private=private, guests=guests)
         click.echo(f"/rooms/{made.slug} is there.")
 
     _at_the_site(add)

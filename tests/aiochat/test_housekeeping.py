@@ -35,7 +35,7 @@ def test_a_token_is_shown_once(say: Say) -> None:
 def test_rooms_are_made_and_listed(say: Say) -> None:
     say("user add mona", PASSWORD)
     assert say("room add kitchen --owner mona --private --topic tea") == "/rooms/kitchen is there."
-    assert say("room add lobby --title Lobby") == "/rooms/lobby is there."
+    assert say("room add lobby --title Lobby --guests") == "/rooms/lobby is there."
     assert say("room list") == "kitchen  private\nlobby  Lobby"
 
 
