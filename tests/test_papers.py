@@ -17,6 +17,8 @@ from aiohttp import web
 
 from accounts.actions import register
 from accounts.tokens import create_token
+from aiochat.client import Site
+from aiochat.client.events import Message
 from aiochat.settings import Settings
 from chat.actions import rooms
 from chat.commands import COMMANDS
@@ -215,3 +217,31 @@ async def test_the_client_in_the_page_says_its_words_and_misses_nothing(
     assert words == ["Hello from a program", "While you were away", "And now"]
     numbers = [int(line.split()[0]) for line in heard]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_the_program_in_the_page_about_clients_greets_who_comes(
+    client: Client, app: web.Application
+) -> None:
+    node = app[NODE]
+    robo = await register(node.manager, "robo", None, is_bot=True)
+    ann = await register(node.manager, "ann", None, is_bot=True)
+    await rooms.create(node, robo.id, "lobby")
+    site = str(client.make_url("")).rstrip("/")
+    (code,) = blocks(read("clients.md"), "python")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        env={**os.environ, "CHAT_SITE": site, "CHAT_TOKEN": await create_token(node.manager, robo.id)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with Site(site, await create_token(node.manager, ann.id)) as of_ann, of_ann.room("lobby") as room:
+            async with asyncio.timeout(30):
+                async for event in room:
+                    if isinstance(event, Message) and event.text == "Welcome, ann":
+                        break
+    finally:
+        process.kill()
+        await process.wait()
