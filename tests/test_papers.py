@@ -17,9 +17,11 @@ from aiohttp import web
 
 from accounts.actions import register
 from accounts.tokens import create_token
-from aiochat.client import Site
+from aiochat.assets import Assets
+from aiochat.client import Room, Site
 from aiochat.client.events import Message
-from aiochat.settings import Settings
+from aiochat.routes import add_routes
+from aiochat.settings import STATIC, Settings
 from chat.actions import rooms
 from chat.commands import COMMANDS
 from chat.commands.paper import page
@@ -27,12 +29,14 @@ from chat.connection import CloseCode
 from chat.events import Event, News
 from chat.keys import NODE
 from chat.sockets import frames as native
+from chat.sockets.rooms import WEIGHTS
+from chat.sockets.rooms_frames import OLD_ACTIONS, OldError
 from helpers.errors import AppError
 from tests.conftest import Client
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAPERS = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+PAPERS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 SAID_BY_HAND = {"hello", "ack", "notice", "error", "resumed", "skip", "pong"}
 
@@ -172,6 +176,118 @@ def test_the_map_names_only_what_is_there() -> None:
         assert (ROOT / name).exists(), name
 
 
+def capabilities() -> list[tuple[int, str]]:
+    """The rows of the table of capabilities: number, and where it lives."""
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| ([^|]+) \|$", read("protocols/README.md"), re.MULTILINE)
+    return [(int(number), where) for number, where in rows]
+
+
+def test_every_capability_of_the_ancestors_has_a_place() -> None:
+    assert [number for number, _ in capabilities()] == list(range(1, 66))
+    served = {
+        route.resource.canonical.replace("{", "<").replace("}", ">")
+        for route in _routes()
+        if route.resource is not None
+    }
+    for number, where in capabilities():
+        for name in re.findall(r"`((?:[\w.@-]+/)+[\w.@-]*)`", where):
+            assert (ROOT / name).exists(), f"{number}: {name}"
+        for address in re.findall(r"`(?:GET |POST )?(/[\w/<>-]+)(?:\?[^`]*)?`", where):
+            words = address.lstrip("/")
+            assert address in served or (words in COMMANDS and "/" not in words), f"{number}: {address}"
+
+
+def _routes() -> Iterator[web.AbstractRoute]:
+    app = web.Application()
+    add_routes(app, Assets(STATIC))
+    yield from app.router.routes()
+
+
+def test_every_protocol_is_on_the_page_of_protocols_with_its_own() -> None:
+    text = read("protocols/README.md")
+    for page in (DOCS / "protocols").glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in text, page.name
+
+
+def test_every_refusal_of_the_first_system_is_on_its_page_word_by_word() -> None:
+    text = read("protocols/rooms.md")
+    for refusal in refusals(OldError):
+        assert f"| `{refusal.message.replace('{given}', '7')}` |" in text, refusal
+
+
+@pytest.mark.parametrize("name", ["rooms.md", "plain.md"])
+def test_every_example_of_a_protocol_is_a_frame(name: str) -> None:
+    frames = [
+        json.loads(line) for block in blocks(read(f"protocols/{name}"), "json") for line in block.splitlines()
+    ]
+    assert len(frames) > 3
+    for frame in frames:
+        assert {"uuid", "action"} <= set(frame) or "id" in frame or "text" in frame or "cmd" in frame
+
+
+def test_every_action_and_weight_of_the_multi_room_protocol_is_on_its_page() -> None:
+    text = read("protocols/rooms.md")
+    for action in {*WEIGHTS, *OLD_ACTIONS, "read", "ack", "notice", "event", "room_added"}:
+        assert f'"action": "{action}"' in text, action
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("protocols/rooms.md", "Hello to all rooms"), ("protocols/plain.md", "typed")],
+)
+async def test_the_clients_on_the_pages_talk(
+    client: Client, app: web.Application, page: str, words: str
+) -> None:
+    node = app[NODE]
+    robo = await register(node.manager, "robo", None, is_bot=True)
+    await rooms.create(node, robo.id, "lobby")
+    token = await create_token(node.manager, robo.id)
+    (code,) = blocks(read(page), "python")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        code,
+        env={**os.environ, "SITE": str(client.make_url("")).rstrip("/"), "TOKEN": token},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    heard: list[str] = []
+
+    async def hears(ending: str) -> None:
+        assert process.stdout is not None
+        while not (heard and heard[-1].endswith(ending)):
+            line = await process.stdout.readline()
+            assert line, heard
+            heard.append(line.decode().strip())
+
+    async def says(text: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        said = await client.post("/api/rooms/lobby/messages", json={"text": text}, headers=headers)
+        assert said.status == 201
+
+    try:
+        process.stdin.write(b"typed\n")
+        await hears(words)
+        if page == "protocols/rooms.md":
+            for connection in node.hub.audience.all():
+                connection.close(CloseCode.RESTART, "The server restarts.")
+            await says("While you were away")
+            await hears("While you were away")
+        await says("And now")
+        await hears("And now")
+        process.stdin.close()
+        if page == "protocols/plain.md":
+            await hears("closed: 1000")
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+    assert len(heard) == len(set(heard))
+
+
 async def test_the_client_in_the_page_says_its_words_and_misses_nothing(
     client: Client, app: web.Application
 ) -> None:
@@ -228,20 +344,23 @@ async def test_the_program_in_the_page_about_clients_greets_who_comes(
     await rooms.create(node, robo.id, "lobby")
     site = str(client.make_url("")).rstrip("/")
     (code,) = blocks(read("clients.md"), "python")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        code,
-        env={**os.environ, "CHAT_SITE": site, "CHAT_TOKEN": await create_token(node.manager, robo.id)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with Site(site, await create_token(node.manager, ann.id)) as of_ann, of_ann.room("lobby") as room:
-            async with asyncio.timeout(30):
-                async for event in room:
-                    if isinstance(event, Message) and event.text == "Welcome, ann":
-                        break
-    finally:
-        process.kill()
-        await process.wait()
+    environ = {"CHAT_SITE": site, "CHAT_TOKEN": await create_token(node.manager, robo.id)}
+
+    async def hears(room: Room, words: str) -> None:
+        async with asyncio.timeout(30):
+            async for event in room:
+                if isinstance(event, Message) and event.text == words:
+                    return
+
+    async with Site(site, await create_token(node.manager, ann.id)) as of_ann:
+        async with of_ann.room("lobby") as room:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, env={**os.environ, **environ}
+            )
+            await hears(room, "Hello from a program")
+        try:
+            async with of_ann.room("lobby") as room:
+                await hears(room, "Welcome, ann")
+        finally:
+            process.kill()
+            await process.wait()
