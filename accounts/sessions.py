@@ -53,16 +53,12 @@ def session_ref(request: web.Request) -> str | None:
     return ref_of(cookie) if cookie and ID.fullmatch(cookie) else None
 
 
-async def is_still_signed_in(request: web.Request, user: User) -> bool:
-    """Whether `user`, who was found behind this request a moment ago, is there still: asked once more of the stores.
+async def session_lasts(request: web.Request, ref: str | None) -> bool:
+    """Whether this session is kept still; who came without one needs none.
 
     For whoever keeps a connection open, after they began to hear of ends. Raises `Unavailable`.
     """
-    ref = session_ref(request) if token_in(request) is None else None
-    if ref is not None and not await request.config_dict[KEPT].of(ref):
-        return False
-    fresh = await request.config_dict[USERS].ask(user.id)
-    return fresh is not None and fresh.session_epoch == user.session_epoch and not fresh.is_suspended
+    return ref is None or await request.config_dict[KEPT].of(ref) is not None
 
 
 def token_in(request: web.Request) -> str | None:

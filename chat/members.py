@@ -131,8 +131,8 @@ async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member
 
 def require_address(slug: str) -> None:
     """Refuse what can be no room's address. Raises NoSuchRoom."""
-    if "\0" in slug:
-        # PostgreSQL's text cannot hold it, not even to look for it.
+    # PostgreSQL's text can hold neither a NUL nor half of a character, not even to look for it.
+    if "\0" in slug or any("\ud800" <= character <= "\udfff" for character in slug):
         raise NoSuchRoom
 
 

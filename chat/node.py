@@ -16,11 +16,13 @@ from redis.exceptions import RedisError
 from chat import epoch as epochs
 from chat.comings import Comings
 from chat.connection import CloseCode
+from chat.entrance import Entrance
 from chat.events import Batch, Typing
 from chat.guests import Guests
 from chat.history import History
 from chat.hub import Hub
 from chat.journal import Journal
+from chat.moves import Moves
 from chat.pace import Pace
 from chat.presence import Mark, Presence
 from chat.signals import NODES, SIGNALS, Remark
@@ -76,11 +78,13 @@ class Node:
         self.limits = limits or Limits()
         self.epoch = ""
         self.bus = bus
+        self.entrance = Entrance(manager)
         self.hub = Hub(manager, bus, self.name, pace)
         self.history = History(manager)
         self.journal = Journal(manager, self.hub.tell)
         self.presence = Presence(redis, self.name)
-        self.comings = Comings(manager, self.journal, self.presence, pace)
+        self.moves = Moves(manager, self.hub.tell)
+        self.comings = Comings(manager, self.moves, self.presence, pace)
         self.guests = Guests(manager, redis, self.name, pace)
         self.tasks = Tasks("node")
         self._buckets: dict[int, TokenBucket] = {}
@@ -104,6 +108,8 @@ class Node:
         await self.let_go()
         await self.journal.close()
         await self.tasks.close()
+        await self.moves.close()
+        await self.entrance.close()
         await self.hub.close()
 
     async def let_go(self) -> None:

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
+from helpers.outages import WAIT_FOR_REDIS
+from helpers.together import Together
+
 EXPIRES = 90.0
 EPOCH = "aiochat:{presence}:epoch"
 LEADER = "aiochat:{presence}:sweeper"
+MOST_IN_ONE_TRIP = 1_000
+
+# The moment is Redis's own: a process whose clock is wrong must not see everybody else as gone.
+NOW = "local time = redis.call('TIME') local now = time[1] + time[2] / 1000000\n"
+# For each key a connection, which is there if the expiry before it is more than nothing.
+MARK = f"""{NOW}
+for i, key in ipairs(KEYS) do
+    local lasts, connection = tonumber(ARGV[2 * i - 1]), ARGV[2 * i]
+    if lasts > 0 then
+        redis.call('ZADD', key, string.format('%.6f', now + lasts), connection)
+        redis.call('PEXPIRE', key, math.floor(1000 * lasts))
+    else
+        redis.call('ZREM', key, connection)
+    end
+end
+"""
+COUNT = f"""{NOW}
+local counts = {{}}
+for i, key in ipairs(KEYS) do counts[i] = redis.call('ZCOUNT', key, string.format('%.6f', now), '+inf') end
+return counts
+"""
 
 Mark = tuple[int, int, str]
 """Room, user, connection."""
@@ -17,44 +43,49 @@ Mark = tuple[int, int, str]
 class Presence:
     """The marks of one process among everybody's; a mark not renewed expires.
 
-    Moments are Redis's own: a process whose clock is wrong must not see everybody else as gone.
+    Whatever is marked at the same time goes in one trip, in the order in which it was said.
     """
 
     def __init__(self, redis: Redis, node: str, expires: float = EXPIRES) -> None:
         self._redis = redis
         self._node = node
         self._expires = expires
+        self._mark = redis.register_script(MARK)
+        self._count = redis.register_script(COUNT)
+        self._marking: Together[tuple[list[Mark], bool], None] = Together(self._mark_all)
+        self._counting = Together(self._count_all)
 
     async def track(self, marks: Iterable[Mark]) -> None:
-        """Say that these connections are there; said again it lasts longer."""
-        marks = list(marks)
-        if not marks:
-            return
-        until = await self._now() + self._expires
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for room_id, user_id, connection in marks:
-                key = _key(room_id, user_id)
-                pipeline.zadd(key, {f"{self._node}/{connection}": until})
-                pipeline.pexpire(key, int(1000 * self._expires))
-            await pipeline.execute()
+        """Say that these connections are there; said again it lasts longer. Raises RedisError, OSError."""
+        await self._marking.ask((list(marks), True))
 
     async def untrack(self, marks: Iterable[Mark]) -> None:
-        """Take the marks away."""
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for room_id, user_id, connection in marks:
-                pipeline.zrem(_key(room_id, user_id), f"{self._node}/{connection}")
-            await pipeline.execute()
+        """Take the marks away. Raises RedisError, OSError."""
+        await self._marking.ask((list(marks), False))
 
     async def count(self, here: list[tuple[int, int]]) -> list[int]:
         """How many connections each of these (room, user) has, over all processes."""
-        if not here:
-            return []
-        now = await self._now()
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for room_id, user_id in here:
-                pipeline.zcount(_key(room_id, user_id), now, "+inf")
-            counts: list[int] = await pipeline.execute()
-        return counts
+        return await self._counting.ask(here)
+
+    async def _mark_all(self, asked: list[tuple[list[Mark], bool]]) -> list[None]:
+        told = [(mark, self._expires if here else 0) for marks, here in asked for mark in marks]
+        for begin in range(0, len(told), MOST_IN_ONE_TRIP):
+            part = told[begin : begin + MOST_IN_ONE_TRIP]
+            keys = [_key(room_id, user_id) for (room_id, user_id, _), _ in part]
+            said = [[lasts, f"{self._node}/{connection}"] for (_, _, connection), lasts in part]
+            # One that stands still is away: nobody waits in line behind it.
+            async with asyncio.timeout(WAIT_FOR_REDIS):
+                await self._mark(keys, list(itertools.chain.from_iterable(said)))
+        return [None] * len(asked)
+
+    async def _count_all(self, asked: list[list[tuple[int, int]]]) -> list[list[int]]:
+        keys = [_key(room_id, user_id) for here in asked for room_id, user_id in here]
+        counts: list[int] = []
+        for begin in range(0, len(keys), MOST_IN_ONE_TRIP):
+            async with asyncio.timeout(WAIT_FOR_REDIS):
+                counts += await self._count(keys[begin : begin + MOST_IN_ONE_TRIP])
+        found = iter(counts)
+        return [list(itertools.islice(found, len(here))) for here in asked]
 
     async def nodes(self, room_id: int, user_id: int) -> dict[str, int]:
         """The processes that hold connections of this user in this room, and how many each."""

@@ -124,7 +124,7 @@ class NickConversation:
         greeting = frame("connecting", room=START, user=name) + frame("join", user=name, room=START)
         try:
             seat = await self._sit_down(self.guest.room_id, greeting)
-            await self.node.comings.arrive(seat.mark, self.guest.person, known=False)
+            await self.node.comings.arrive(seat.mark)
             await self._settle(seat)
             await self.socket.listen(self._hear, self._refuse)
         except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it

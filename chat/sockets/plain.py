@@ -34,7 +34,6 @@ from chat.events import (
 from chat.input import require_patience, say
 from chat.keys import NODE
 from chat.log import new_nonce
-from chat.members import enter
 from chat.signals import Belongs
 from chat.sockets.room import NoHandshake, RoomConversation, room_socket
 from helpers.errors import AppError
@@ -160,7 +159,7 @@ async def plain_socket(request: web.Request) -> web.StreamResponse:
         raise NoHandshake
     if node.closing:
         raise Busy
-    room, member = await enter(node.manager, user.id, request.match_info["slug"])
+    room, member = await node.entrance.enter(user.id, request.match_info["slug"])
     member = await membership.join(node, room, member)
     return await PlainConversation(node, room, member).hold(request)
 

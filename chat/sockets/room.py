@@ -11,17 +11,18 @@ from aiohttp import web
 
 from accounts.errors import NotSignedIn
 from accounts.middlewares import user_of
-from accounts.sessions import is_still_signed_in, session_ref, token_in
+from accounts.sessions import session_lasts, session_ref, token_in
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
 from chat.channel import Dialect, Listener
 from chat.connection import CloseCode, text_frame
+from chat.entrance import Seen
 from chat.errors import Busy
 from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import plain_words, require_patience, say
 from chat.keys import NODE
 from chat.log import Answer, Request, digest
-from chat.members import Member, admit, enter, member_in
+from chat.members import Member, admit
 from chat.models import Room
 from chat.node import Node
 from chat.presence import Mark
@@ -100,7 +101,7 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
         raise NoHandshake
     if node.closing:
         raise Busy
-    room, member = await enter(node.manager, user.id, request.match_info["slug"])
+    room, member = await node.entrance.enter(user.id, request.match_info["slug"])
     member = await membership.join(node, room, member)
     return await RoomConversation(node, room, member).hold(request)
 
@@ -143,13 +144,12 @@ class RoomConversation:
         self.channel.listeners.add(self.listener)
         head = self.channel.heard
         mark = (self.room.id, self.member.user_id, self.connection.id)
-        arrived = False
+        marked = False
         try:
-            if await self._greet(head):
-                arrived = True
-                await self.node.comings.arrive(
-                    mark, self.member.person, known=self.member.present_since is not None
-                )
+            await self.node.comings.mark(mark)
+            marked = True
+            if await self._greet(head) and self.member.present_since is None:
+                await self.node.comings.come(self.room.id, self.member.user_id)
             await self.socket.listen(self._hear, self._refuse, hear_at_once=self._hear_at_once)
         except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it
             refused = refusal_of(error)
@@ -159,25 +159,30 @@ class RoomConversation:
             await self.socket.listen(self._hear, self._refuse)
         finally:
             await self.node.hub.leave(self.channel, self.listener)
-            if arrived:
+            if marked:
                 await self._depart(mark)
 
     async def _greet(self, head: int) -> bool:
         """Look once more who this is, now that nothing can be missed; then say hello and let go what waited."""
-        member = await member_in(self.node.manager, self.room.id, self.member.user_id)
+        seen = await self.node.entrance.look_again(self.member.user_id, self.room.id)
         try:
-            if member is None or not await is_still_signed_in(self.request, user_of(self.request)):
+            if seen is None or not await self._is_signed_in_still(seen):
                 raise NotSignedIn
-            admit(self.channel.room, member)
+            admit(self.channel.room, seen.member)
         except AppError as error:
             if error.temporary:
                 raise
             self.connection.close(SHOWN_OUT.get(error.code, CloseCode.ROOM_GONE), error.text)
             return False
-        self.member = self.listener.member = member
+        self.member = self.listener.member = seen.member
         self._welcome(head)
         self.listener.release()
         return True
+
+    async def _is_signed_in_still(self, seen: Seen) -> bool:
+        if seen.is_suspended or seen.session_epoch != self.connection.session_epoch:
+            return False
+        return await session_lasts(self.request, self.connection.session)
 
     def _welcome(self, head: int) -> None:
         self.connection.send(self._hello(head))

@@ -97,7 +97,7 @@ class Places:
         if self.seats.get(seat.channel.room.id) is not seat:
             raise NoSuchRoom
         self.selected, seat.is_here = seat, True
-        await self._node.comings.arrive(self._mark(seat), seat.member.person, known=False)
+        await self._node.comings.arrive(self._mark(seat))
 
     async def look_again(self, room_id: int, *, is_member: bool) -> None:
         """The user became a member of a room, or is none any more; 0 stands for any room of theirs."""

@@ -84,7 +84,9 @@ def test_hooks_and_vouched_accounts_come_to_a_site_that_is_in_use(empty: str) ->
             "INSERT INTO messages (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, text) "
             "VALUES (3, 1, 'message', 7, 'olga', now(), 'n', '', 'before')"
         )
-        kept = "SELECT (SELECT array_agg(name ORDER BY id) FROM users), (SELECT array_agg(text) FROM messages)"
+        kept = (
+            "SELECT (SELECT array_agg(name ORDER BY id) FROM users), (SELECT array_agg(text) FROM messages)"
+        )
         before = connection.execute(kept).fetchall()
         assert "003_hooks" in migrate(empty)
         assert connection.execute(kept).fetchall() == before
@@ -97,3 +99,30 @@ def test_hooks_and_vouched_accounts_come_to_a_site_that_is_in_use(empty: str) ->
         connection.execute("INSERT INTO vouched (issuer, subject, user_id) VALUES ('school', '1', 7)")
         with pytest.raises(psycopg.errors.UniqueViolation):
             connection.execute("INSERT INTO vouched (issuer, subject, user_id) VALUES ('school', '2', 7)")
+
+
+def test_comings_and_goings_go_on_in_a_site_that_is_in_use(empty: str) -> None:
+    run_up_to(empty, "003_hooks")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga'), (8, 'ann', 'ann')"
+        )
+        connection.execute("INSERT INTO rooms (id, slug, title, last_seq) VALUES (3, 'lobby', 'lobby', 1)")
+        connection.execute("INSERT INTO memberships (room_id, user_id, present_since) VALUES (3, 7, 1)")
+        connection.execute("INSERT INTO memberships (room_id, user_id) VALUES (3, 8)")
+        connection.execute(
+            "INSERT INTO messages (room_id, seq, kind, author_id, author_name, at, nonce, request_hash) "
+            "VALUES (3, 1, 'joined', 7, 'olga', now(), 'n', '')"
+        )
+        assert "004_comings" in migrate(empty)
+        moves = (
+            '[{"room_id": 3, "user_id": 7, "comes": false, "lost": false},'
+            ' {"room_id": 3, "user_id": 8, "comes": true, "lost": false}]'
+        )
+        asked = "SELECT verdict, seq FROM come_and_go(%s::jsonb, false)"
+        assert connection.execute(asked, (moves,)).fetchall() == [("recorded", 2), ("recorded", 3)]
+        assert connection.execute(asked, (moves,)).fetchall() == [("no", None), ("no", None)]
+        log = "SELECT array_agg(kind || ' ' || author_name ORDER BY seq) FROM messages"
+        assert connection.execute(log).fetchone() == (["joined olga", "left olga", "joined ann"],)
+        here = "SELECT user_id, present_since FROM memberships WHERE present_since IS NOT NULL"
+        assert connection.execute(here).fetchall() == [(8, 3)]

@@ -242,7 +242,7 @@ class Backstage:
         channel.listeners.add(listener)
         seat = Seat(node, channel, listener, line)
         if arrive:
-            await node.comings.arrive(seat.mark, person, known=member.present_since is not None)
+            await node.comings.arrive(seat.mark)
         return seat
 
     async def log(self, room_id: int) -> list[tuple[int, str]]:

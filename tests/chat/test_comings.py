@@ -92,11 +92,11 @@ async def test_who_returns_while_they_are_called_gone_is_here(
     seat = await backstage.seat(node, lobby, ann, arrive=True)
     await node.comings.unmark(seat.mark)
     again = await backstage.seat(node, lobby, ann)
-    await node.comings._see_out(lobby, ann, lost=True)
-    await node.comings.arrive(again.mark, ann, known=True)
+    await node.comings._see_out(lobby, ann.id, lost=True)
+    await node.comings.arrive(again.mark)
     assert await kinds(backstage, lobby) == ["joined", "left", "joined"]
     # And the other way round: the mark is there before the entry that says they left.
-    await node.comings._see_out(lobby, ann, lost=True)
+    await node.comings._see_out(lobby, ann.id, lost=True)
     assert (await kinds(backstage, lobby))[3:] == ["left", "joined"]
     assert await backstage.present(lobby) == {ann.id}
 
@@ -107,7 +107,7 @@ async def test_a_leave_happens_once_whoever_announces_it(
     far = await backstage.node()
     seat = await backstage.seat(node, lobby, ann, arrive=True)
     await node.comings.unmark(seat.mark)
-    await asyncio.gather(*(each.comings._see_out(lobby, ann, lost=True) for each in (node, far)))
+    await asyncio.gather(*(each.comings._see_out(lobby, ann.id, lost=True) for each in (node, far)))
     assert await kinds(backstage, lobby) == ["joined", "left"]
 
 
@@ -271,11 +271,11 @@ async def test_a_room_that_is_gone_stops_no_sweep(
 @asynccontextmanager
 async def without_redis(node: Node) -> AsyncIterator[None]:
     """Nobody answers there, for a while."""
-    real = node.presence._redis
+    real = node.presence
     async with Redis.from_url("redis://127.0.0.1:1/0") as nobody:
-        node.presence._redis = nobody
+        node.presence = node.comings._presence = Presence(nobody, node.name)
         yield
-    node.presence._redis = real
+    node.presence = node.comings._presence = real
 
 
 async def test_without_redis_people_come_and_the_sweep_sees_who_went(
@@ -304,15 +304,16 @@ async def test_a_mark_taken_away_does_not_come_back_with_the_renewal(
 ) -> None:
     seat = await backstage.seat(node, lobby, ann, arrive=True)
     renewing, go_on = asyncio.Event(), asyncio.Event()
+    slow = Presence(backstage.redis, node.name)
+    mark = slow._mark
 
-    class Slow(Presence):
-        async def track(self, marks: object) -> None:
-            renewing.set()
-            await go_on.wait()
-            await super().track(marks)  # type: ignore[arg-type]
+    async def slowly(keys: list[str], args: list[object]) -> object:
+        renewing.set()
+        await go_on.wait()
+        return await mark(keys, args)
 
-    slow = Slow(backstage.redis, node.name)
-    comings = Comings(node.manager, node.journal, slow, PATIENT)
+    slow._mark = slowly  # type: ignore[assignment]
+    comings = Comings(node.manager, node.moves, slow, PATIENT)
     again = asyncio.Event()
     again.set()
     marking = asyncio.create_task(comings.keep_marking(node.marks, again))

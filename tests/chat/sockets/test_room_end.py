@@ -139,7 +139,7 @@ async def test_who_cannot_be_let_in_just_now_is_asked_to_come_back(alice: Person
     async def fails(*_: Any, **__: Any) -> None:
         raise Unavailable
 
-    house.node.comings.arrive = fails  # type: ignore[method-assign]
+    house.node.comings.come = fails  # type: ignore[method-assign]
     await alice.enters()
     assert (await alice.hears("error")).temporary is True
     assert await alice.tab.is_closed() == 1011
