@@ -236,6 +236,8 @@ class Journal:
             return []
         committed: Committed = []
         for post in posts:
+            # Put back, it would come behind the next of its room.
+            post.passed_over = True
             if not wait and post.room_id in self._waiting_rooms:
                 # One before it found the room locked: it stays behind that one.
                 self._wait_for_room(post)
@@ -254,15 +256,22 @@ class Journal:
 
     def _judged(self, posts: list[Post], verdicts: list[Verdict]) -> Committed:
         committed: Committed = []
+        once_more: list[Post] = []
         for post, verdict in zip(posts, verdicts, strict=True):
             if verdict.verdict == "ok" or (post.in_doubt and verdict.verdict == "again"):
                 committed.append((post, verdict))
             elif verdict.verdict == "again":
                 post.answer(Answer(seq=verdict.seq, at=verdict.at, duplicate=True))
             elif verdict.verdict == "locked":
-                self._wait_for_room(post)
+                if post.passed_over or post.room_id in self._waiting_rooms:
+                    self._wait_for_room(post)
+                else:
+                    # Most likely another process commits there, and is done before our next commit.
+                    post.passed_over = True
+                    once_more.append(post)
             else:
                 post.answer(refusal(verdict.verdict, post, verdict.until))
+        self._queue.put_back(once_more)
         return committed
 
     def _wait_for_room(self, post: Post) -> None:

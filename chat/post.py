@@ -32,7 +32,8 @@ class Post:
     """Words on their way into the log. `room` is the slug, for refusals; `shown_nonce` is the client's own, if any.
 
     `then` is called once, with the answer or the refusal, and must not wait or fail. `in_doubt` once the line broke
-    while they were committed: they may be in the log, and nobody was told.
+    while they were committed: they may be in the log, and nobody was told. `passed_over` once their room was locked by
+    somebody else.
     """
 
     room_id: int
@@ -47,6 +48,7 @@ class Post:
     reply_to: int = 0
     shown_nonce: str = ""
     in_doubt: bool = False
+    passed_over: bool = False
     then: Callable[[Answer | AppError], None] | None = None
     until: float = 0.0
 

@@ -74,6 +74,10 @@ class Queue:
         self._posts.extendleft(reversed(later))
         return posts, others
 
+    def put_back(self, posts: list[Post]) -> None:
+        """Before all others again, in this order."""
+        self._posts.extendleft(reversed(posts))
+
     def close(self) -> None:
         """Look at the clock no more."""
         if self._clock is not None:

@@ -126,3 +126,18 @@ def test_comings_and_goings_go_on_in_a_site_that_is_in_use(empty: str) -> None:
         assert connection.execute(log).fetchone() == (["joined olga", "left olga", "joined ann"],)
         here = "SELECT user_id, present_since FROM memberships WHERE present_since IS NOT NULL"
         assert connection.execute(here).fetchall() == [(8, 3)]
+
+
+def test_words_are_kept_by_the_function_of_before_and_by_the_one_of_now(empty: str) -> None:
+    run_up_to(empty, "003_hooks")
+    post = """'[{"room_id": 3, "author_id": 7, "nonce": "%s", "hash": "aa", "text": "hi", "parts": []}]'"""
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga')")
+        connection.execute("INSERT INTO rooms (id, slug, title) VALUES (3, 'lobby', 'lobby')")
+        connection.execute("INSERT INTO memberships (room_id, user_id) VALUES (3, 7)")
+        before = f"SELECT seq FROM journal_append({post % 'old'}::json, false)"
+        assert connection.execute(before.replace('"parts"', '"body": {}, "parts"')).fetchall() == [(1,)]
+        assert "005_journal_by_key" in migrate(empty)
+        now = "SELECT verdict, seq, ordinal FROM journal_append(%s::jsonb, false)"
+        assert connection.execute(now % (post % "new")).fetchall() == [("ok", 2, 2)]
+        assert connection.execute(now % (post % "old")).fetchall() == [("again", 1, 1)]

@@ -412,6 +412,17 @@ async def test_order_is_kept_though_the_room_is_free_again_while_they_are_tried_
     assert await backstage.texts(lobby) == ["one", "two", "three", "four"]
 
 
+async def test_a_room_locked_for_a_moment_is_tried_once_more_with_the_others(
+    settings: Settings, process: Process, backstage: Backstage, ann: Person, lobby: int
+) -> None:
+    async with locked(settings, lobby) as holder:
+        process.journal.line = Releasing(process.journal.line, holder)
+        process.journal.patient_line = Broken(RuntimeError("nobody needs to wait"))
+        answers = await process.says(*(words(lobby, ann, text) for text in ("one", "two", "three")))
+    assert [answer.seq for answer in answers if isinstance(answer, Answer)] == [1, 2, 3]
+    assert await backstage.texts(lobby) == ["one", "two", "three"]
+
+
 async def test_a_full_queue_says_busy(
     manager: Manager, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
