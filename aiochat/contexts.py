@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from accounts.actions import load_users
+from accounts.cookies import Carried
 from accounts.keys import SITE_CARD, USERS
 from accounts.site import SiteCard
 from accounts.storage import KEPT, Kept
@@ -46,7 +47,7 @@ async def redis(app: web.Application) -> AsyncIterator[None]:
     assert url is not None, "servers of our own are started before the site"
     async with connect_redis(url) as client:
         app[REDIS] = client
-        app[KEPT] = Kept(client, app[SETTINGS].session_days * A_DAY)
+        app[KEPT] = kept_by(app[SETTINGS], client)
         app[BUS] = bus = RedisBus(client)
         await bus.open()
         try:
@@ -75,6 +76,13 @@ async def node(app: web.Application) -> AsyncIterator[None]:
 async def let_go(app: web.Application) -> None:
     """Tell every socket that the site restarts, before anything behind it closes."""
     await app[NODE].let_go()
+
+
+def kept_by(settings: Settings, client: Redis) -> Kept:
+    """Who knows of sessions whether they last."""
+    if settings.session_store == "cookie":
+        return Carried()
+    return Kept(client, settings.session_days * A_DAY)
 
 
 def connect_redis(url: str) -> Redis:

@@ -7,6 +7,7 @@ import aiohttp_session
 import jinja2
 from aiohttp import web
 
+from accounts.cookies import CookieSessions
 from accounts.csrf import csrf_middleware
 from accounts.keys import GATE, SECRET
 from accounts.middlewares import user_middleware
@@ -36,7 +37,7 @@ A_DAY = 86400
 def create_app(settings: Settings) -> web.Application:
     """The whole site, not yet opened. `settings` name the database, Redis and a secret key."""
     assert settings.secret_key is not None, "a secret is made before the site is"
-    sessions = RedisSessions(seconds=settings.session_days * A_DAY, secure=settings.is_secure)
+    sessions = _sessions(settings, settings.secret_key)
     app = web.Application(
         middlewares=[
             proxy_middleware(settings.trusted_proxies),
@@ -70,3 +71,10 @@ def create_app(settings: Settings) -> web.Application:
     app.on_response_prepare.append(guarding(is_secure=settings.is_secure))
     add_routes(app, assets)
     return app
+
+
+def _sessions(settings: Settings, secret: str) -> RedisSessions:
+    seconds = settings.session_days * A_DAY
+    if settings.session_store == "cookie":
+        return CookieSessions(secret.encode(), seconds=seconds, secure=settings.is_secure)
+    return RedisSessions(seconds=seconds, secure=settings.is_secure)

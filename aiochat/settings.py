@@ -108,6 +108,11 @@ class Settings:
     session_days: int = _setting(
         30, values.whole(1, 3650), "Days without a visit after which one is signed out."
     )
+    session_store: str = _setting(
+        "redis",
+        values.one_of("redis", "cookie"),
+        "Where sessions are kept: in Redis, or encrypted in the visitor's cookies.",
+    )
     pool_size: int = _setting(10, values.whole(2, 500), "Database connections of each process, at most.")
     text_limit: int = _setting(4000, values.whole(1, 40000), "Characters in one message, at most.")
     post_burst: int = _setting(
