@@ -95,7 +95,9 @@ async def test_a_new_password_ends_the_others_and_not_this_one(visits: Visits, a
     assert not await other.is_signed_in()
 
 
-async def test_a_suspended_account_is_out(visitor: Visitor, ann: User, manager: Manager, bus: MemoryBus) -> None:
+async def test_a_suspended_account_is_out(
+    visitor: Visitor, ann: User, manager: Manager, bus: MemoryBus
+) -> None:
     await visitor.signs_in("ann", PASSWORD)
     await actions.suspend(manager, bus, ann.id, datetime.now(UTC) + timedelta(hours=1))
     assert not await visitor.is_signed_in()
