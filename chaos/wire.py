@@ -42,6 +42,11 @@ class Wire:
             self.cut()
             await self._server.wait_closed()
 
+    def lead(self, target: Callable[[], Address]) -> None:
+        """Whoever comes from now on is led there, and whoever is here has to come again."""
+        self._target = target
+        self.cut()
+
     def begin(self, pair: Pair) -> None:
         """A connection came."""
         self._pairs.add(pair)
