@@ -30,6 +30,10 @@ AccountEvent = SignedOut | SignedOutEverywhere | Suspended
 _codec: Codec[AccountEvent] = Codec(AccountEvent)
 
 
+EVERY_USER = "aiochat:{user:*"
+"""Where all that is told of users is heard."""
+
+
 def user_topic(user_id: int) -> str:
     """Where the bus tells what concerns this user."""
     return f"aiochat:{{user:{user_id}}}"

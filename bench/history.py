@@ -110,7 +110,9 @@ async def _by_sql(backend: Backend, small: Log, large: Log) -> dict[str, tuple[l
             return reads.before(log.room_id, chance.randint(60, log.entries))
 
         def unread(log: Log) -> Awaitable[object]:
-            return counts.watch(log.reader)
+            counts.follow(log.reader)
+            counts.look_again(log.reader, log.room_id)
+            return counts.welcome()
 
         asked: dict[str, Callable[[Log], Awaitable[object]]] = {"page by SQL": page, "unread counts": unread}
         found: dict[str, tuple[list[float], list[float]]] = {}

@@ -17,7 +17,6 @@ from chat.signals import SIGNALS, Belongs, ReadMoved, Stirred
 from chat.unread import Standing, Unread
 from helpers.bus import Bus
 from helpers.database import Manager
-from helpers.locks import Locks
 from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -42,8 +41,6 @@ class Audience:
         self._unread = Unread(manager)
         self.strangers: set[Connection] = set()
         self._by_user: dict[int, set[Connection]] = {}
-        self._followed: set[int] = set()
-        self._following: Locks[int] = Locks()
         self._tasks = Tasks("audience")
         self._beat = 0
 
@@ -58,26 +55,20 @@ class Audience:
 
     # -- coming and going ------------------------------------------------------------------------------------
 
-    async def connect(self, connection: Connection) -> None:
-        """Look after a connection from now on. On return nothing passes its user by. Raises Unavailable."""
+    def connect(self, connection: Connection) -> None:
+        """Look after a connection from now on: nothing passes its user by."""
         user_id = connection.user.id
         self._by_user.setdefault(user_id, set()).add(connection)
-        # A second connection waits for what the first has begun, or it would miss a sign-out.
-        async with self._following.soon(user_id):
-            if user_id not in self._followed:
-                await self._bus.subscribe(user_topic(user_id))
-                await self._unread.watch(user_id)
-                self._followed.add(user_id)
+        self._unread.follow(user_id)
 
-    async def disconnect(self, connection: Connection) -> None:
+    def disconnect(self, connection: Connection) -> None:
         """It is gone."""
         user_id = connection.user.id
-        self._by_user.get(user_id, set()).discard(connection)
-        async with self._following.of(user_id):
-            if not self._by_user.get(user_id) and self._by_user.pop(user_id, None) is not None:
-                self._followed.discard(user_id)
-                self._unread.forget(user_id)
-                await self._bus.unsubscribe(user_topic(user_id))
+        connections = self._by_user.get(user_id, set())
+        connections.discard(connection)
+        if not connections:
+            self._by_user.pop(user_id, None)
+            self._unread.forget(user_id)
 
     def of(self, user_id: int) -> tuple[Connection, ...]:
         """This user's connections to this process."""
@@ -96,6 +87,8 @@ class Audience:
 
     def hear(self, user_id: int, payload: bytes) -> None:
         """Something was told that concerns one user. Raises BadFrame."""
+        if user_id not in self._by_user:
+            return
         match msgspec.json.decode(payload, type=dict[str, Any]).get("type"):
             case "read_moved" | "belongs":
                 self._hear_signal(user_id, SIGNALS.decode(payload))
@@ -109,23 +102,26 @@ class Audience:
                 connection.tell(signal.room_id, ReadMark(signal.seq))
             if standing is not None and standing.mentions and standing.count:
                 # Only the database knows which of the mentions lie behind the mark.
-                self._tasks.once("counting", self._look_again(user_id, signal.room_id))
+                self._look_again(user_id, signal.room_id)
             elif standing is not None:
                 self._tell_unread(user_id, signal.room_id, standing)
+            elif self._unread.is_new(user_id):
+                self._look_again(user_id, signal.room_id)
         elif isinstance(signal, Belongs):
             for connection in self.of(user_id):
                 connection.tell(signal.room_id, signal)
-            self._tasks.once("following", self._look_again(user_id, signal.room_id))
+            self._look_again(user_id, signal.room_id)
 
     async def _count_anew(self, room_id: int) -> None:
         for user_id, standing in await self._unread.count_anew(room_id):
             self._tell_unread(user_id, room_id, standing)
 
-    async def _look_again(self, user_id: int, room_id: int) -> None:
-        standing = (await self._unread.watch(user_id)).get(room_id)
-        if user_id not in self._by_user:
-            self._unread.forget(user_id)
-        elif standing is not None:
+    def _look_again(self, user_id: int, room_id: int) -> None:
+        self._unread.look_again(user_id, room_id)
+        self._tasks.once("welcoming", self._welcome())
+
+    async def _welcome(self) -> None:
+        for user_id, room_id, standing in await self._unread.welcome():
             self._tell_unread(user_id, room_id, standing)
 
     def _hear_of_account(self, user_id: int, event: account_events.AccountEvent) -> None:
@@ -159,16 +155,20 @@ class Audience:
                 elif connection.session is not None and connection.session_epoch != session_epoch:
                     connection.close(CloseCode.SIGNED_OUT, "You signed out everywhere.")
 
-    def stir(self, stirred: Stirred) -> None:
-        """Something was said in a room: those here whose room it is learn how much they have not read.
+    def stir(self, rooms: list[Stirred]) -> None:
+        """Something was said in these rooms: those here whose room it is learn how much they have not read.
 
         Where words were hidden or brought back, everybody's count is made anew.
         """
-        if stirred.anew:
-            self._tasks.once("counting", self._count_anew(stirred.room_id))
-            return
-        for user_id, standing in self._unread.stir(stirred):
-            self._tell_unread(user_id, stirred.room_id, standing)
+        for stirred in rooms:
+            concerned = self._unread.stir(stirred)
+            if stirred.anew:
+                self._tasks.once("counting", self._count_anew(stirred.room_id))
+                continue
+            for user_id, standing in concerned:
+                self._tell_unread(user_id, stirred.room_id, standing)
+        if self._unread.has_missed:
+            self._tasks.once("welcoming", self._welcome())
 
     def _tell_unread(self, user_id: int, room_id: int, standing: Standing) -> None:
         news = UnreadCount(standing.slug, standing.count, standing.mentions)

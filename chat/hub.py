@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from accounts.events import EVERY_USER
 from chat.audience import Audience
 from chat.channel import Channel, Inhabitant, Listener
 from chat.errors import NoSuchRoom
@@ -64,6 +65,8 @@ class Hub:
         """Listen to the bus and begin to look after the connections."""
         self._bus.listen(self._hear, self._lost)
         await self._bus.subscribe(NODES)
+        # Everybody's, rather than one by one as they come: arriving is frequent, what is told here is not.
+        await self._bus.subscribe(EVERY_USER)
         await self.audience.open()
         self._tasks.start("position check", self._keep_checking)
         self._tasks.start("activity", self._keep_telling)
@@ -91,7 +94,7 @@ class Hub:
         anew = any(isinstance(event, RoomCleared | MessagesPurged | Undone) for event in batch.events)
         if not posts and not anew:
             return
-        mentioned = [user_id for post in posts for user_id in mentions_in(post)]
+        mentioned = [(user_id, post.seq) for post in posts for user_id in mentions_in(post)]
         self._stirred[batch.room_id] = Stirred(
             batch.room_id,
             max(before.seq, batch.events[-1].seq if isinstance(batch.events[-1], Recorded) else 0),
@@ -129,8 +132,7 @@ class Hub:
     def _hear_signal(self, signal: Any) -> None:
         match signal:
             case Activity(rooms=rooms):
-                for stirred in rooms:
-                    self.audience.stir(stirred)
+                self.audience.stir(rooms)
             case HaveYouHeard(id=id, asker=asker, room_id=room_id, seq=seq):
                 if asker != self.name:
                     self._tasks.once("hearing", self._hear_up_to(id, room_id, seq))

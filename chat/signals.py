@@ -15,7 +15,7 @@ def room_topic(room_id: int) -> str:
 
 
 class Stirred(msgspec.Struct, frozen=True, array_like=True):
-    """Something was said in a room: its last number and count of messages, and who was meant by name.
+    """Something was said in a room: its last number and count of messages, and who was meant by name in which of them.
 
     `anew` says that words were hidden or brought back, so that counts are to be made again.
     """
@@ -23,7 +23,7 @@ class Stirred(msgspec.Struct, frozen=True, array_like=True):
     room_id: int
     seq: int
     ordinal: int
-    mentioned: list[int] = []
+    mentioned: list[tuple[int, int]] = []
     anew: bool = False
 
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from chat.signals import ReadMoved, Stirred
 from helpers.database import Manager
 
 STANDING = """SELECT m.user_id, m.room_id, r.slug, r.last_ordinal, greatest(m.read_ordinal, r.cleared_ordinal),
     (SELECT count(*) FROM mentions n WHERE n.room_id = m.room_id AND n.user_id = m.user_id
-        AND n.seq > greatest(m.read_seq, r.cleared_upto))
+        AND n.seq > greatest(m.read_seq, r.cleared_upto)), r.last_seq
     FROM memberships m JOIN rooms r ON r.id = m.room_id WHERE m.is_member"""
+
+
+ALL = 0
 
 
 @dataclass(slots=True)
 class Standing:
-    """Where one person stands in one room: messages there, messages read, and unread mentions of them."""
+    """Where one person stands in one room: messages there, messages read, and unread mentions of them.
+
+    All mentions up to the number `seq` are counted.
+    """
 
     slug: str
     ordinal: int
     read: int
     mentions: int
+    seq: int = field(default=0, compare=False)
 
     @property
     def count(self) -> int:
@@ -29,24 +37,72 @@ class Standing:
 
 
 class Unread:
-    """The standing of everybody who is connected to this process, in every room of theirs."""
+    """The standing of everybody who is connected to this process, in every room of theirs.
+
+    Where a newcomer stands is asked only when something is said that may concern them, for all newcomers at once.
+    """
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
+        self._newcomers: set[int] = set()
+        # Where something was said: for all newcomers, or for one of them.
+        self._missed: set[tuple[int, int]] = set()
+        self._welcoming = asyncio.Lock()
         self._people: dict[int, dict[int, Standing]] = {}
         self._members: dict[int, set[int]] = {}
 
-    async def watch(self, user_id: int) -> dict[int, Standing]:
-        """Begin, or begin anew, to follow this person's rooms: where they stand, by room."""
-        rows = await self._manager.rows(f"{STANDING} AND m.user_id = %s", user_id)
-        self.forget(user_id)
-        self._people[user_id] = {room_id: Standing(*rest) for _, room_id, *rest in rows}
-        for room_id in self._people[user_id]:
-            self._members.setdefault(room_id, set()).add(user_id)
-        return self._people[user_id]
+    def follow(self, user_id: int) -> None:
+        """From now on."""
+        if user_id not in self._people:
+            self._newcomers.add(user_id)
+
+    def is_new(self, user_id: int) -> bool:
+        """Whether nobody has asked yet where this person stands."""
+        return user_id in self._newcomers
+
+    def look_again(self, user_id: int, room_id: int) -> None:
+        """What is known of a person is true no more: they are a newcomer again, who has missed something in a room."""
+        if user_id in self._people or user_id in self._newcomers:
+            self.forget(user_id)
+            self._newcomers.add(user_id)
+            self._missed.add((user_id, room_id))
+
+    @property
+    def has_missed(self) -> bool:
+        """Whether newcomers wait to be welcomed."""
+        return bool(self._missed)
+
+    async def welcome(self) -> list[tuple[int, int, Standing]]:
+        """Ask where the newcomers stand, once more if anything is said meanwhile.
+
+        Person, room, and where they stand there: of the rooms in which they missed something.
+        """
+        concerned: dict[tuple[int, int], Standing] = {}
+        async with self._welcoming:
+            while self._missed:
+                missed, self._missed = self._missed, set()
+                asked = list(self._newcomers)
+                found: dict[int, dict[int, Standing]] = {user_id: {} for user_id in asked}
+                rows = await self._manager.rows(f"{STANDING} AND m.user_id = ANY (%s::bigint[])", asked)
+                for user_id, room_id, *rest in rows:
+                    found[user_id][room_id] = Standing(*rest)
+                    if not missed.isdisjoint({(ALL, room_id), (user_id, room_id)}):
+                        concerned[user_id, room_id] = found[user_id][room_id]
+                if not self._missed:
+                    self._settle(found)
+        return [(*where, standing) for where, standing in concerned.items()]
+
+    def _settle(self, found: dict[int, dict[int, Standing]]) -> None:
+        # Who has gone meanwhile is no newcomer any more.
+        for user_id in self._newcomers & found.keys():
+            self._newcomers.discard(user_id)
+            self._people[user_id] = found[user_id]
+            for room_id in found[user_id]:
+                self._members.setdefault(room_id, set()).add(user_id)
 
     def forget(self, user_id: int) -> None:
         """Follow them no more."""
+        self._newcomers.discard(user_id)
         for room_id in self._people.pop(user_id, {}):
             members = self._members.get(room_id)
             if members is not None:
@@ -60,12 +116,17 @@ class Unread:
 
     def stir(self, stirred: Stirred) -> list[tuple[int, Standing]]:
         """Take in that something was said; the people here whom it concerns, and where they stand now."""
+        if self._newcomers:
+            self._missed.add((ALL, stirred.room_id))
         concerned: list[tuple[int, Standing]] = []
         for user_id in self.members(stirred.room_id):
             standing = self._people[user_id][stirred.room_id]
             if stirred.ordinal > standing.ordinal:
                 standing.ordinal = stirred.ordinal
-                standing.mentions += stirred.mentioned.count(user_id)
+                standing.mentions += sum(
+                    who == user_id and seq > standing.seq for who, seq in stirred.mentioned
+                )
+                standing.seq = max(standing.seq, stirred.seq)
                 concerned.append((user_id, standing))
         return concerned
 
@@ -77,11 +138,11 @@ class Unread:
             list(self.members(room_id)),
         )
         counted: list[tuple[int, Standing]] = []
-        for user_id, _, _, ordinal, read, mentions in rows:
+        for user_id, _, _, ordinal, read, mentions, seq in rows:
             standing = self._people.get(user_id, {}).get(room_id)
             if standing is not None:
                 standing.ordinal = max(standing.ordinal, ordinal)
-                standing.read, standing.mentions = read, mentions
+                standing.read, standing.mentions, standing.seq = read, mentions, max(standing.seq, seq)
                 counted.append((user_id, standing))
         return counted
 

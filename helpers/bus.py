@@ -32,7 +32,10 @@ class Bus(Protocol):
         """Tell every process that listens to `topic`, this one included. Never waits, never fails."""
 
     async def subscribe(self, topic: str) -> None:
-        """Hear `topic` from now on; returns when that is true, or after two seconds without an answer."""
+        """Hear `topic` from now on; returns when that is true, or after two seconds without an answer.
+
+        With a star at its end it stands for every topic that begins so.
+        """
 
     async def unsubscribe(self, topic: str) -> None:
         """Hear `topic` no more."""
@@ -80,9 +83,16 @@ class MemoryBus:
 
     def deliver(self, topic: str, payload: bytes) -> None:
         """Something came over the wire."""
-        if topic in self._topics:
+        if topic in self._topics or any(
+            topic.startswith(each[:-1]) for each in self._topics if is_many(each)
+        ):
             for hear, _ in self._listeners:
                 hear(topic, payload)
+
+
+def is_many(topic: str) -> bool:
+    """Whether it stands for all topics that begin so."""
+    return topic.endswith("*")
 
 
 class RedisBus:
@@ -121,7 +131,7 @@ class RedisBus:
         confirmed = self._confirmed.setdefault(topic, asyncio.Event())
         if self._line is None:
             return
-        self._line.send("SUBSCRIBE", topic)
+        _subscribe(self._line, {topic})
         try:
             await asyncio.wait_for(confirmed.wait(), CONFIRM_WITHIN)
         except TimeoutError:
@@ -132,7 +142,7 @@ class RedisBus:
         self._topics.discard(topic)
         self._confirmed.pop(topic, None)
         if self._line is not None:
-            self._line.send("UNSUBSCRIBE", topic)
+            self._line.send("PUNSUBSCRIBE" if is_many(topic) else "UNSUBSCRIBE", topic)
 
     async def open(self) -> None:
         self._tasks.start("line", self._keep)
@@ -164,7 +174,7 @@ class RedisBus:
             self._redis, self._heard, self._answered, self._broken.set, within=CONFIRM_WITHIN
         )
         try:
-            line.send("SUBSCRIBE", *self._topics)
+            _subscribe(line, self._topics)
             self._line = line
             # Perhaps it was heard, perhaps not. Who hears it twice drops the second.
             again = [*self._unanswered, *self._waiting][-MOST_WAITING:]
@@ -189,12 +199,12 @@ class RedisBus:
             log.warning("bus: not published: %s", answer)
 
     def _heard(self, pushed: list[Any]) -> None:
-        kind, name, data = pushed
-        if kind == b"message":
+        kind, *_, name, data = pushed
+        if kind in (b"message", b"pmessage"):
             topic = name.decode()
             for hear, _ in self._listeners:
                 hear(topic, data)
-        elif kind == b"subscribe":
+        elif kind in (b"subscribe", b"psubscribe"):
             topic = name.decode()
             confirmed = self._confirmed.setdefault(topic, asyncio.Event())
             if confirmed.is_set():
@@ -206,3 +216,11 @@ class RedisBus:
         if topic == HOME:
             for _, lost in self._listeners:
                 lost()
+
+
+def _subscribe(line: RedisLine, topics: set[str]) -> None:
+    patterns = set(filter(is_many, topics))
+    if patterns:
+        line.send("PSUBSCRIBE", *patterns)
+    if topics - patterns:
+        line.send("SUBSCRIBE", *(topics - patterns))

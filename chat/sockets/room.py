@@ -127,14 +127,14 @@ class RoomConversation:
         self.connection = await self.socket.open(request, session, self._tell)
         audience = self.node.hub.audience
         try:
-            await audience.connect(self.connection)
+            audience.connect(self.connection)
             if len(audience.of(self.member.user_id)) > self.node.limits.connections:
                 self.connection.close(CloseCode.TOO_MANY, "Too many connections. Close another one first.")
                 await self.socket.listen(self._hear, self._refuse)
             else:
                 await self._take_part()
         finally:
-            await audience.disconnect(self.connection)
+            audience.disconnect(self.connection)
         return self.socket.response
 
     async def _take_part(self) -> None:

@@ -224,7 +224,7 @@ class RoomsConversation:
         self.connection.session = None if shown.lasts else SIGNED
         self.connection.session_epoch = user.session_epoch
         self.user_id = user.id
-        await audience.connect(self.connection)
+        audience.connect(self.connection)
         # Looked at again, now that nothing that ends it can be missed.
         fresh = await load_user(self.node.manager, user.id)
         if fresh is None or fresh.is_suspended or fresh.session_epoch != user.session_epoch:
@@ -248,7 +248,7 @@ class RoomsConversation:
             return
         await self.places.leave(lost=lost, grace=grace)
         self.user_id = 0
-        await self.node.hub.audience.disconnect(self.connection)
+        self.node.hub.audience.disconnect(self.connection)
         self._become_nobody()
 
     async def _enter(self, asked: dict[str, Any]) -> Seat:

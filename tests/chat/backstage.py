@@ -154,7 +154,7 @@ class Seat:
         """The socket ends."""
         await self.node.hub.leave(self.channel, self.listener)
         await self.node.comings.depart(self.mark, self.listener.member.person, lost=lost, grace=grace)
-        await self.node.hub.audience.disconnect(self.listener.connection)
+        self.node.hub.audience.disconnect(self.listener.connection)
 
 
 class Backstage:
@@ -234,7 +234,7 @@ class Backstage:
         connection = Connection(
             person, line, node.hub.audience.writer, end, news, session=f"session of {person.name}"
         )
-        await node.hub.audience.connect(connection)
+        node.hub.audience.connect(connection)
         channel = await node.hub.channel(room_id)
         member = await member_in(self.manager, room_id, person.id)
         assert member is not None

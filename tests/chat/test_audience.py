@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from accounts import events
@@ -12,26 +10,10 @@ from chat.connection import PING, CloseCode
 from chat.events import Person, ReadMark
 from chat.node import Node
 from chat.pace import Pace
-from chat.signals import ReadMoved
-from helpers.bus import MemoryBus
+from chat.signals import Belongs, ReadMoved
 from tests.chat.backstage import Backstage, Seat, until
 
 QUICK_WHEEL = Pace(beat=0.01, heartbeat=3, silence=0.2, check=3600, sweep=3600)
-
-
-class SlowBus(MemoryBus):
-    """A bus that confirms a person's topic only when the test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = asyncio.Event()
-        self.hears = asyncio.Event()
-
-    async def subscribe(self, topic: str) -> None:
-        if topic.startswith("aiochat:{user:"):
-            self.asked.set()
-            await self.hears.wait()
-        await super().subscribe(topic)
 
 
 async def test_everybody_is_asked_for_a_sign_of_life_once_a_round(
@@ -107,28 +89,25 @@ async def test_a_person_is_listened_for_while_they_are_connected(
     first, second = await backstage.seat(node, lobby, ann), await backstage.seat(node, lobby, ann)
     assert set(audience.of(ann.id)) == {first.listener.connection, second.listener.connection}
     assert set(audience.all()) == set(audience.of(ann.id))
-    await audience.disconnect(first.listener.connection)
+    audience.disconnect(first.listener.connection)
     node.bus.publish(user_topic(ann.id), events.encode(SignedOutEverywhere(ann.id)))
     await until(lambda: second.closed)
     assert first.closed is None
     for _ in range(2):
-        await audience.disconnect(second.listener.connection)
+        audience.disconnect(second.listener.connection)
     assert audience.of(ann.id) == ()
 
 
-async def test_a_second_tab_waits_until_its_person_is_listened_for(
-    backstage: Backstage, lobby: int, ann: Person
+async def test_what_concerns_people_who_are_elsewhere_is_passed_over(
+    node: Node, seats: dict[str, Seat], lobby: int, max_: Person
 ) -> None:
-    bus = SlowBus()
-    node = await backstage.node(bus)
-    seats = [asyncio.create_task(backstage.seat(node, lobby, ann)) for _ in range(2)]
-    await bus.asked.wait()
-    await asyncio.wait(seats, timeout=0.05)
-    assert not any(seat.done() for seat in seats), "a sign-out now would pass them by"
-    bus.hears.set()
-    for seat in await asyncio.gather(*seats):
-        await node.hub.audience.disconnect(seat.listener.connection)
-    assert not node.hub.audience._followed
+    audience = node.hub.audience
+    audience.signal(Belongs(max_.id, lobby, True))
+    audience.hear(max_.id, b"not even read")
+    node.bus.publish(user_topic(max_.id), b"not even read")
+    audience.signal(ReadMoved(seats["ben"].listener.member.user_id, lobby, "lobby", 7, 5))
+    await until(lambda: seats["ben"].news)
+    assert not audience._unread.is_new(max_.id)
 
 
 async def test_sessions_that_ended_while_the_bus_was_away_end_here_too(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,6 +29,14 @@ async def unread(node: Node) -> Unread:
     return Unread(node.manager)
 
 
+async def counted(unread: Unread, room_id: int, *people: Person) -> list[tuple[int, int, Standing]]:
+    """Follow these people, who have missed something in a room: where they stand there."""
+    for person in people:
+        unread.follow(person.id)
+        unread.look_again(person.id, room_id)
+    return await unread.welcome()
+
+
 def counts(seat: Seat, room_id: int) -> list[tuple[int, int]]:
     """What a seat was told of a room: unread messages and mentions."""
     return [
@@ -42,7 +52,8 @@ async def test_the_database_says_where_one_stands(
     for count in range(3):
         await node.journal.append(words(garden, ben, str(count), mentions=[ann.id] if count else []))
     await membership.mark_read(node, await find_room(node.manager, "garden"), ann.id, 2)
-    assert await unread.watch(ann.id) == {
+    assert await counted(unread, garden, ann) == [(ann.id, garden, Standing("garden", 3, 2, 1))]
+    assert unread._people[ann.id] == {
         lobby: Standing("lobby", 0, 0, 0),
         garden: Standing("garden", 3, 2, 1),
     }
@@ -52,10 +63,10 @@ async def test_the_database_says_where_one_stands(
 async def test_words_add_up_and_reading_takes_away(
     unread: Unread, lobby: int, ann: Person, ben: Person
 ) -> None:
-    await unread.watch(ann.id)
-    ((who, standing),) = unread.stir(Stirred(lobby, 3, 2, [ann.id, ben.id]))
+    await counted(unread, lobby, ann)
+    ((who, standing),) = unread.stir(Stirred(lobby, 3, 2, [(ann.id, 3), (ben.id, 3)]))
     assert (who, standing.count, standing.mentions) == (ann.id, 2, 1)
-    assert unread.stir(Stirred(lobby, 3, 2, [ann.id])) == [], "told twice"
+    assert unread.stir(Stirred(lobby, 3, 2, [(ann.id, 3)])) == [], "told twice"
     assert unread.read(ReadMoved(ann.id, lobby, "lobby", 2, 1)) is standing
     assert (standing.count, standing.mentions) == (1, 1)
     assert unread.read(ReadMoved(ann.id, lobby, "lobby", 1, 0)) is standing
@@ -111,12 +122,11 @@ async def test_what_is_cleared_is_not_unread_until_it_is_back(
 async def test_however_many_follow_a_room_it_is_counted_anew_by_one_question(
     node: Node, unread: Unread, lobby: int, garden: int, ann: Person, ben: Person
 ) -> None:
-    for who in (ann, ben):
-        await unread.watch(who.id)
+    await counted(unread, garden, ann, ben)
     unread.stir(Stirred(lobby, 9, 9))
     await node.journal.append(words(garden, ben, "hello", mentions=[ann.id]))
-    counted = {user_id: (one.count, one.mentions) for user_id, one in await unread.count_anew(garden)}
-    assert counted == {ann.id: (1, 1), ben.id: (1, 0)}
+    anew = {user_id: (one.count, one.mentions) for user_id, one in await unread.count_anew(garden)}
+    assert anew == {ann.id: (1, 1), ben.id: (1, 0)}
     assert unread._people[ann.id][lobby].count == 9, "other rooms stay as they were"
     unread.forget(ben.id)
     assert [user_id for user_id, _ in await unread.count_anew(garden)] == [ann.id]
@@ -139,6 +149,52 @@ async def test_who_left_meanwhile_is_not_followed(
 ) -> None:
     audience = node.hub.audience
     seat = await backstage.seat(node, lobby, ann)
-    await audience.disconnect(seat.listener.connection)
-    await audience._look_again(ann.id, lobby)
+    audience._unread.look_again(ann.id, lobby)
+    welcoming = asyncio.create_task(audience._welcome())
+    await asyncio.sleep(0)
+    audience.disconnect(seat.listener.connection)
+    await welcoming
+    audience._look_again(ann.id, lobby)
     assert audience._unread._people == {}
+    assert not audience._unread.is_new(ann.id)
+
+
+async def test_newcomers_cost_nothing_until_something_is_said_and_then_one_question(
+    unread: Unread, lobby: int, garden: int, ann: Person, ben: Person
+) -> None:
+    for who in (ann, ben):
+        unread.follow(who.id)
+    assert await unread.welcome() == []
+    assert unread.stir(Stirred(garden, 1, 1)) == []
+    assert unread.has_missed
+    found = await unread.welcome()
+    assert {(user_id, room_id) for user_id, room_id, _ in found} == {(ann.id, garden), (ben.id, garden)}
+    assert not unread.has_missed
+    assert [user_id for user_id, _ in unread.stir(Stirred(lobby, 1, 1))] == [ann.id, ben.id]
+
+
+async def test_what_is_said_while_a_newcomer_is_looked_for_is_counted(
+    node: Node, backstage: Backstage, unread: Unread, garden: int, ann: Person, ben: Person
+) -> None:
+    unread.follow(ann.id)
+    await node.journal.append(words(garden, ben, "one"))
+    unread.stir(Stirred(garden, 1, 1))
+    async with node.manager.transaction():
+        await node.manager.execute("LOCK TABLE memberships IN ACCESS EXCLUSIVE MODE")
+        welcoming = asyncio.create_task(unread.welcome(), context=contextvars.Context())
+        while not unread._welcoming.locked():
+            await asyncio.sleep(0)
+        unread.stir(Stirred(garden, 9, 9))
+    assert [(who, where) for who, where, _ in await welcoming] == [(ann.id, garden)]
+    assert not unread.is_new(ann.id)
+
+
+async def test_a_mention_known_already_is_not_counted_again(
+    node: Node, unread: Unread, garden: int, ann: Person, ben: Person
+) -> None:
+    """The look may come in the middle of what is told together."""
+    for text in ("one", "two"):
+        await node.journal.append(words(garden, ben, text, mentions=[ann.id]))
+    await counted(unread, garden, ann)
+    ((_, standing),) = unread.stir(Stirred(garden, 3, 3, [(ann.id, 1), (ann.id, 2), (ann.id, 3)]))
+    assert (standing.count, standing.mentions) == (3, 3)

@@ -112,6 +112,18 @@ async def test_a_closed_end_says_what_it_still_had_to_say_and_hears_no_more(ends
     assert here.heard.empty()
 
 
+async def test_a_star_stands_for_all_that_begin_so(ends: tuple[Ear, Ear]) -> None:
+    here, there = ends
+    await there.bus.subscribe("aiochat:{room:*")
+    here.bus.publish("aiochat:{user:7}", b"not for them")
+    here.bus.publish(LOBBY, b"hello")
+    assert await there.hears() == (LOBBY, b"hello")
+    await there.bus.unsubscribe("aiochat:{room:*")
+    await there.bus.subscribe(GARDEN)
+    here.bus.publish(LOBBY, b"to an empty room")
+    await there.heard_nothing_before(GARDEN, b"hello again")
+
+
 async def test_a_broken_line_is_mended_and_told(redis: Redis) -> None:
     bus = RedisBus(redis)
     await bus.open()
