@@ -28,7 +28,7 @@ BY_NAME = f"SELECT {user_columns()} FROM users WHERE name_key = %s AND NOT is_gu
 LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s::text, 41))"
 RESTS = "SELECT user_id FROM reserved_names WHERE name_key = %s AND until > now()"
 INSERT = f"""
-    INSERT INTO users (name, name_key, password_hash, is_admin, is_bot) VALUES (%s, %s, %s, %s, %s)
+    INSERT INTO users (name, name_key, password_hash, is_admin, is_bot, email) VALUES (%s, %s, %s, %s, %s, %s)
     ON CONFLICT (name_key) WHERE NOT is_guest DO NOTHING RETURNING {user_columns()}
 """
 SET_PASSWORD = f"""
@@ -47,10 +47,11 @@ LET_GO = """
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """Somebody about to register: a clean name, and the hash of a password (None: cannot sign in)."""
+    """Somebody about to register: a clean name, the hash of a password (None: cannot sign in), perhaps an address."""
 
     name: str
     password_hash: str | None
+    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ async def enrol(manager: Manager, comer: Newcomer, *, is_admin: bool = False, is
         await manager.row(LOCK_NAME, key)
         if await manager.row(RESTS, key) is not None:
             raise NameTaken(comer.name)
-        row = await manager.row(INSERT, comer.name, key, comer.password_hash, is_admin, is_bot)
+        row = await manager.row(
+            INSERT, comer.name, key, comer.password_hash, is_admin, is_bot, comer.email
+        )
         user = user_from(row)
         if user is None:
             raise NameTaken(comer.name)
@@ -204,6 +207,11 @@ async def suspend(manager: Manager, bus: Bus, user_id: int, until: datetime | No
         raise NoSuchUser(name=user_id)
     if until is not None:
         bus.publish(user_topic(user_id), encode(Suspended(user_id)))
+
+
+async def set_email(manager: Manager, user_id: int, email: str | None) -> None:
+    """Keep another address for an account, or with None none."""
+    await manager.execute("UPDATE users SET email = %s WHERE id = %s", email, user_id)
 
 
 async def promote(manager: Manager, user_id: int, *, is_admin: bool = True) -> None:

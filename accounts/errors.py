@@ -32,6 +32,16 @@ class NameTaken(AppError):
         super().__init__(name=name, field="name")
 
 
+class BadEmail(AppError):
+    """This is no address of anybody's."""
+
+    code = "bad_email"
+    message = "This is no e-mail address. Correct it, or leave the field empty."
+
+    def __init__(self) -> None:
+        super().__init__(field="email")
+
+
 class BadPassword(AppError):
     """This cannot be a password."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from accounts.csrf import csrf_token
 from accounts.errors import BadCredentials, RegistrationClosed, WrongPassword
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import SITE_CARD, USER
+from accounts.mail import clean_email
 from accounts.middlewares import anonymous_required, login_required, user_of
 from accounts.models import User
 from accounts.site import NAMELESS, read_site
@@ -97,17 +99,18 @@ async def register(request: web.Request) -> web.StreamResponse:
     """POST /register: an account where registration is open, the way to an invitation where it is not."""
     manager = request.config_dict[MANAGER]
     site = await read_site(manager)
-    form = await read_form(request, "name", "password", "next", "link")
+    form = await read_form(request, "name", "password", "email", "next", "link")
     if site.registration == "invite" and form["link"]:
         return await _invited(request, form)
     if site.registration != "open" or not site.is_set_up:
         raise RegistrationClosed
     try:
         actions.require_newcomer(form["name"], form["password"])
+        email = clean_email(form["email"])
         # Counted before the password is hashed, or whoever comes too often still keeps the house busy.
         await doors.count_sign_up(request.config_dict[REDIS], request.remote)
         comer = await actions.newcomer(form["name"], form["password"])
-        user = await actions.enrol(manager, comer)
+        user = await actions.enrol(manager, replace(comer, email=email))
     except AppError as error:
         form.refuse(error, beside="name")
         return await _register(request, form)
@@ -152,6 +155,20 @@ async def profile(request: web.Request) -> web.StreamResponse:
 async def _profile(request: web.Request, form: Form, **more: Any) -> web.StreamResponse:
     cards = await tokens.list_tokens(request.config_dict[MANAGER], user_of(request).id)
     return await _door(request, "accounts/profile.html", form, tokens=cards, **more)
+
+
+@login_required
+async def set_email(request: web.Request) -> web.StreamResponse:
+    """POST /me/email: another address, or none."""
+    form = await read_form(request, "email")
+    try:
+        email = clean_email(form["email"])
+    except AppError as error:
+        form.refuse(error, beside="email")
+        return await _profile(request, form)
+    await actions.set_email(request.config_dict[MANAGER], user_of(request).id, email)
+    await flash(request, "Your address is kept." if email else "No address of yours is kept any more.", "good")
+    raise redirect("/me")
 
 
 @login_required

@@ -48,12 +48,12 @@ def user_add(name: str, admin: bool, bot: bool) -> None:
 
 @user.command("list")
 def user_list() -> None:
-    """List the accounts by name."""
+    """List the accounts by name, with the addresses they gave."""
 
     async def show(node: Node) -> None:
         for each in await accounts.list_users(node.manager):
             marks = [word for word, is_so in (("admin", each.is_admin), ("bot", each.is_bot)) if is_so]
-            click.echo("  ".join([each.name, *marks]))
+            click.echo("  ".join([each.name, *marks, *([each.email] if each.email else [])]))
 
     _at_the_site(show)
 

@@ -35,6 +35,7 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.get("/me", account_views.profile),
             web.post("/me/password", account_views.change_password),
             web.post("/me/sign-out-everywhere", account_views.sign_out_everywhere),
+            web.post("/me/email", account_views.set_email),
             web.post("/me/tokens", account_views.make_token),
             web.post("/me/tokens/revoke", account_views.revoke_token),
             web.post("/theme", account_views.set_theme),
