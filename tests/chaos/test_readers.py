@@ -26,50 +26,71 @@ LONG_WORDS = "x" * 3900
 TOO_SLOW = CloseCode.SLOW.to_bytes(2, "big") + b"Too slow"
 
 
+def handshake(person: Person, room: str) -> bytes:
+    """What asks for a socket in a room."""
+    headers = {
+        "Host": "localhost",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol": PROTOCOL,
+        **person.headers,
+    }
+    lines = [f"GET /rooms/{room}/ws HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+class Reader(asyncio.Protocol):
+    """Takes all there is, and only counts it: a thousand of these must not be what is slow here."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.ended = False
+
+    async def open(self, person: Person, room: str, port: int) -> None:
+        """Come in."""
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_connection(lambda: self, "127.0.0.1", port)
+        self._transport.write(handshake(person, room))
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        """Be gone."""
+        self._transport.abort()
+
+
 class RawReader:
-    """A socket that reads as fast as it is told: bytes a second, None for all there is."""
+    """A socket that reads as slowly as it is told, in bytes a second: nothing at all, for 0."""
 
     def __init__(self, person: Person, room: str, port: int) -> None:
-        self.received = 0
-        self.ended = asyncio.Event()
         self._person = person
         self._room = room
         self._port = port
         self._reader: asyncio.StreamReader
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self, rate: float | None) -> None:
+    async def open(self, rate: float) -> None:
         """Come in, and begin to read at this rate."""
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.setblocking(False)
         await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", self._port))
         self._reader, self._writer = await asyncio.open_connection(sock=raw, limit=4096)
-        headers = {
-            "Host": "localhost",
-            "Connection": "Upgrade",
-            "Upgrade": "websocket",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-            "Sec-WebSocket-Protocol": PROTOCOL,
-            **self._person.headers,
-        }
-        lines = [
-            f"GET /rooms/{self._room}/ws HTTP/1.1",
-            *(f"{name}: {value}" for name, value in headers.items()),
-        ]
-        self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self._writer.write(handshake(self._person, self._room))
         answer = await self._reader.readline()
         assert b"101" in answer, answer
-        if rate is None or rate > 0:
+        if rate > 0:
             self._task = asyncio.create_task(self._read(rate))
 
-    async def _read(self, rate: float | None) -> None:
-        while data := await self._reader.read(65536 if rate is None else int(rate / 4)):
-            self.received += len(data)
-            if rate is not None:
-                await asyncio.sleep(0.25)
-        self.ended.set()
+    async def _read(self, rate: float) -> None:
+        while await self._reader.read(int(rate / 4)):
+            await asyncio.sleep(0.25)
 
     async def read_to_the_end(self) -> bool:
         """Take all that is still there, until the other side ends it; whether it said why."""
@@ -109,25 +130,24 @@ async def latencies(play: Play, rounds: int, words: str = WORDS) -> list[float]:
 async def test_readers_who_stall_slow_nobody_down_and_cost_little(play: Play) -> None:
     process = play.site.processes[0]
     everybody = [client.person for client in play.clients]
-    readers = [RawReader(everybody[n % len(everybody)], play.room.slug, process.port) for n in range(READERS)]
-    for reader in readers:
-        await reader.open(rate=None)
+    readers = [Reader() for _ in range(READERS)]
+    lazy: list[RawReader] = []
+    for number, reader in enumerate(readers):
+        await reader.open(everybody[number % len(everybody)], play.room.slug, process.port)
     try:
         await latencies(play, 10)
         before, cost = await latencies(play, ROUNDS), process.memory
-        stalled = [RawReader(everybody[0], play.room.slug, process.port) for _ in range(STALLED)]
-        for reader in stalled:
-            await reader.open(rate=0)
-        slow = RawReader(everybody[1], play.room.slug, process.port)
-        await slow.open(rate=1000)
-        readers += [*stalled, slow]
+        for rate in [0] * STALLED + [1000]:
+            lazy.append(RawReader(everybody[0], play.room.slug, process.port))
+            await lazy[-1].open(rate)
         after, highest = await latencies(play, ROUNDS), process.memory
         assert statistics.median(after) < 1.5 * statistics.median(before) + 0.005
         # Fill what the network holds for them and more: then they are let go, and nobody notices that either.
         while_let_go, highest = await latencies(play, 700), max(highest, process.memory)
         assert statistics.median(while_let_go) < 1.5 * statistics.median(before) + 0.005
         async with asyncio.timeout(40):
-            told = await asyncio.gather(*(reader.read_to_the_end() for reader in [*stalled, slow]))
+            told = await asyncio.gather(*(reader.read_to_the_end() for reader in lazy))
+        assert not any(reader.ended for reader in readers), "who reads is let be"
         assert max(highest, process.memory) < cost + STALLED * MOST_OWED
         log.warning(
             "%d readers, %d stalled: %.1f ms before, %.1f ms beside them, %.1f ms while they are let go; %.0f kB each; "
@@ -139,8 +159,8 @@ async def test_readers_who_stall_slow_nobody_down_and_cost_little(play: Play) ->
             sum(told),
         )
     finally:
-        for reader in readers:
-            reader.close()
+        for each in (*readers, *lazy):
+            each.close()
     await play.is_well()
 
 
