@@ -46,6 +46,8 @@ GAP_CLOSES_WITHIN = 0.03
 # In bytes. Who is owed more than this is better off with the last page, and the server with its memory.
 MOST_REPLAYED = 4 * 1024 * 1024
 
+# What is told to everybody alike, and changes nobody's place among those who listen: many of them are told at once.
+PLAIN = frozenset({MessagePosted, MemberJoined, MemberLeft})
 PutOut = MemberKicked | MemberBanned | MemberRemovedSelf
 
 
@@ -100,6 +102,33 @@ class Listener:
         return not isinstance(event, Audited) or may(self.member.role, Permission.SEE_AUDIT)
 
 
+class Listeners(set[Listener]):
+    """All who listen in a room, and those of one user without a look at all the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_user: dict[int, list[Listener]] = {}
+
+    def add(self, listener: Listener) -> None:
+        """One more."""
+        if listener not in self:
+            super().add(listener)
+            self._by_user.setdefault(listener.member.user_id, []).append(listener)
+
+    def discard(self, listener: object) -> None:
+        """One less, if it was one."""
+        if isinstance(listener, Listener) and listener in self:
+            super().discard(listener)
+            own = self._by_user[listener.member.user_id]
+            own.remove(listener)
+            if not own:
+                del self._by_user[listener.member.user_id]
+
+    def of(self, user_id: int) -> tuple[Listener, ...]:
+        """Those of one user."""
+        return tuple(self._by_user.get(user_id, ()))
+
+
 @dataclass(slots=True)
 class Inhabitant:
     """Somebody who is in the room just now."""
@@ -124,9 +153,10 @@ class Channel:
     heard: int
     history: History
     do_beside: Callable[[str, Coroutine[Any, Any, None]], object]
-    listeners: set[Listener] = field(default_factory=set)
+    listeners: Listeners = field(default_factory=Listeners)
     here: dict[int, Inhabitant] = field(default_factory=dict)
     ranks: dict[int, Role] = field(default_factory=dict)
+    _told: tuple[msgspec.Raw, msgspec.Raw] | None = None
     _early: dict[int, RecordedEvent] = field(default_factory=dict)
     _behind: bool = False
     _catching_up: bool = False
@@ -206,7 +236,9 @@ class Channel:
     def _deliver(self, events: list[RecordedEvent]) -> None:
         plain: list[RecordedEvent] = []
         for event in events:
-            if type(event) is MessagePosted:
+            if type(event) in PLAIN:
+                if type(event) is not MessagePosted:
+                    self._note(event)
                 plain.append(event)
                 continue
             self._fan_out(plain)
@@ -277,14 +309,14 @@ class Channel:
                 code = CloseCode.BANNED
             case MemberRemovedSelf():
                 code, reason = CloseCode.NORMAL, "You left the room."
-        for listener in tuple(self.listeners):
-            if listener.member.user_id == event.user.id:
-                self.listeners.discard(listener)
-                listener.dialect.dismiss(listener, code, reason)
+        for listener in self.listeners.of(event.user.id):
+            self.listeners.discard(listener)
+            listener.dialect.dismiss(listener, code, reason)
 
     # -- knowing who is here ---------------------------------------------------------------------------------
 
     def _note(self, event: RecordedEvent) -> None:
+        self._told = None
         match event:
             case MemberJoined(user=user):
                 self.here[user.id] = Inhabitant(user, self._role_of(user))
@@ -293,7 +325,7 @@ class Channel:
             case Renamed(user=user):
                 if user.id in self.here:
                     self.here[user.id].person = user
-                for listener in self._of(user.id):
+                for listener in self.listeners.of(user.id):
                     listener.member.name = user.name
             case RoleChanged(user=user, role=word):
                 role = Role.named(word)
@@ -301,7 +333,7 @@ class Channel:
                 self.ranks[user.id] = role
                 if user.id in self.here and self.here[user.id].role is not Role.ADMIN:
                     self.here[user.id].role = role
-                for listener in self._of(user.id):
+                for listener in self.listeners.of(user.id):
                     listener.member.rank = role
             case MemberBanned(user=user) | MemberRemovedSelf(user=user):
                 self.ranks.pop(user.id, None)
@@ -309,10 +341,10 @@ class Channel:
                 if self.room.set.private:
                     self.ranks.pop(user.id, None)
             case MemberMuted(user=user, until=until):
-                for listener in self._of(user.id):
+                for listener in self.listeners.of(user.id):
                     listener.member.muted_until = until
             case MemberUnmuted(user=user):
-                for listener in self._of(user.id):
+                for listener in self.listeners.of(user.id):
                     listener.member.muted_until = None
             case TopicChanged(topic=topic):
                 self.room.topic = topic
@@ -324,26 +356,32 @@ class Channel:
                 pass
 
     def _note_here(self, event: Here) -> None:
+        self._told = None
         for person in event.joined:
             self.here[person.id] = Inhabitant(person, self._role_of(person))
         for person in event.left:
             self.here.pop(person.id, None)
 
     def _role_of(self, person: Person) -> Role:
-        for listener in self._of(person.id):
+        for listener in self.listeners.of(person.id):
             return listener.member.role
         if person.id in self.here:
             return self.here[person.id].role
         return self.ranks.get(person.id, Role.GUEST if person.guest else Role.MEMBER)
-
-    def _of(self, user_id: int) -> list[Listener]:
-        return [listener for listener in self.listeners if listener.member.user_id == user_id]
 
     def people(self, most: int) -> list[Inhabitant]:
         """Those here, the highest roles first, then by name."""
         return heapq.nsmallest(
             most, self.here.values(), key=lambda one: (-one.role, one.person.name.casefold())
         )
+
+    def told(self, most: int) -> tuple[msgspec.Raw, msgspec.Raw]:
+        """The room and who is here, as a greeting says it, in JSON: made once, until something of it changes."""
+        if self._told is None:
+            here = {"count": len(self.here), "people": [one.told() for one in self.people(most)]}
+            room, who = msgspec.json.encode(self.room.told()), msgspec.json.encode(here)
+            self._told = msgspec.Raw(room), msgspec.Raw(who)
+        return self._told
 
     # -- bringing a latecomer up to date ---------------------------------------------------------------------
 

@@ -168,7 +168,13 @@ class Hub:
     # -- rooms -----------------------------------------------------------------------------------------------
 
     async def channel(self, room_id: int) -> Channel:
-        """The live room, opened if nobody listened here yet. Raises NoSuchRoom, Unavailable."""
+        """The live room, opened if nobody listened here yet. Raises NoSuchRoom, Unavailable.
+
+        Who has it joins its listeners before they wait for anything, or it may close.
+        """
+        channel = self._channels.get(room_id)
+        if channel is not None:
+            return channel
         async with self._opening.soon(room_id):
             channel = self._channels.get(room_id)
             if channel is None:
@@ -199,6 +205,8 @@ class Hub:
     async def leave(self, channel: Channel, listener: Listener) -> None:
         """A listener is gone; the channel closes with the last one."""
         channel.listeners.discard(listener)
+        if channel.listeners:
+            return
         room_id = channel.room.id
         async with self._opening.of(room_id):
             if not channel.listeners and self._channels.get(room_id) is channel:

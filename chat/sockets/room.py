@@ -189,7 +189,7 @@ class RoomConversation:
 
     def _hello(self, head: int) -> bytes:
         limits, member = self.node.limits, self.member
-        people = [one.told() for one in self.channel.people(limits.people)]
+        room, here = self.channel.told(limits.people)
         return frame(
             "hello",
             protocol=2,
@@ -197,14 +197,14 @@ class RoomConversation:
             floor=member.floor,
             head=head,
             read=member.read_seq,
-            room=self.channel.room.told(),
+            room=room,
             you={
                 "id": member.user_id,
                 "name": member.name,
                 "role": member.role.word,
                 "muted_until": member.muted_until,
             },
-            here={"count": len(self.channel.here), "people": people},
+            here=here,
             limits={"text": limits.text, "frame": limits.frame},
             heartbeat=HEARTBEAT,
         )

@@ -353,7 +353,11 @@ async def test_what_is_cached_of_people_follows_the_log(
     member = ear.listener.member
 
     async def happens(event: Recorded) -> None:
+        channel.told(10)
         await record(node, lobby, event)
+        told = [msgspec.json.decode(part) for part in channel.told(10)]
+        people = [one.told() for one in channel.people(10)]
+        assert told == [channel.room.told(), {"count": len(people), "people": people}], "greetings are old"
 
     await happens(MemberJoined(by=ann, user=ann))
     await happens(MemberJoined(by=max_, user=max_))
@@ -390,13 +394,29 @@ async def test_what_is_cached_of_people_follows_the_log(
     assert max_.id not in channel.ranks
 
 
+async def test_the_listeners_of_one_user_are_known_without_a_look_at_the_others(
+    node: Node, backstage: Backstage, channel: Channel, ear: Seat, lobby: int, ann: Person, ben: Person
+) -> None:
+    more = [await backstage.seat(node, lobby, ann), await backstage.seat(node, lobby, ben)]
+    channel.listeners.add(ear.listener)
+    assert channel.listeners.of(ann.id) == (ear.listener, more[0].listener)
+    channel.listeners.discard(ear.listener)
+    channel.listeners.discard(ear.listener)
+    assert channel.listeners.of(ann.id) == (more[0].listener,)
+    channel.listeners.discard(more[0].listener)
+    assert channel.listeners.of(ann.id) == ()
+    assert set(channel.listeners) == {more[1].listener}
+
+
 async def test_passing_arrivals_are_counted_and_told(
     node: Node, channel: Channel, ear: Seat, lobby: int, ann: Person, ben: Person
 ) -> None:
     node.hub.tell(Batch(lobby, [Here([ben, ann], [])]))
     assert (await ear.hears("here"))["count"] == 2
+    channel.told(10)
     node.hub.tell(Batch(lobby, [Here([ann], [ben])]))
     assert (await ear.hears("here"))["count"] == 1
+    assert msgspec.json.decode(channel.told(10)[1])["count"] == 1
     assert list(channel.here) == [ann.id]
 
 
