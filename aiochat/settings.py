@@ -84,7 +84,10 @@ class Settings:
         shown="made once",
     )
     guests: bool | None = _setting(
-        None, values.flag, "Whether people may come without an account.", shown="on when embedded, else off"
+        None,
+        values.flag,
+        "Whether people may come without an account, by /chat.",
+        shown="on when embedded, else off",
     )
     allowed_origins: tuple[str, ...] = _setting(
         (), values.origins, "Foreign sites whose pages may open /chat and /ws sockets."

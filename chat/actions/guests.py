@@ -294,7 +294,9 @@ def require_room_name(name: object) -> str:
         title = " ".join(tidy(name, 10 * LONGEST).split())
     except (Empty, TooLong, Unreadable):
         raise BadRoomName from None
-    if not SHORTEST <= len(title) <= LONGEST:
+    is_seen = all(unicodedata.category(letter)[0] != "C" for letter in title)
+    if not SHORTEST <= len(title) <= LONGEST or not is_seen:
+        # What cannot be seen would turn other words around, in every list of rooms.
         raise BadRoomName
     return title
 

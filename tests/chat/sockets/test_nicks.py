@@ -189,7 +189,20 @@ async def test_who_comes_back_to_the_first_room_has_joined_it(street: Street) ->
 
 
 @pytest.mark.parametrize(
-    "room", ["", "ab", "x" * 21, "  a  ", None, 7, ["test"], {"room": "test"}, "abc\0", "\u200b\u200b\u200b"]
+    "room",
+    [
+        "",
+        "ab",
+        "x" * 21,
+        "  a  ",
+        None,
+        7,
+        ["test"],
+        {"room": "test"},
+        "abc\0",
+        "\u200b\u200b\u200b",
+        "abc\u202e",
+    ],
 )
 async def test_what_cannot_be_a_room_is_refused(street: Street, room: Any, house: House) -> None:
     guest = await street.comes()
