@@ -112,9 +112,7 @@ async def enrol(manager: Manager, comer: Newcomer, *, is_admin: bool = False, is
         await manager.row(LOCK_NAME, key)
         if await manager.row(RESTS, key) is not None:
             raise NameTaken(comer.name)
-        row = await manager.row(
-            INSERT, comer.name, key, comer.password_hash, is_admin, is_bot, comer.email
-        )
+        row = await manager.row(INSERT, comer.name, key, comer.password_hash, is_admin, is_bot, comer.email)
         user = user_from(row)
         if user is None:
             raise NameTaken(comer.name)

@@ -1,7 +1,7 @@
 """Sessions that visitors carry themselves, encrypted: Redis keeps nothing of them, and so cannot take one back.
 
-A session ends with its user's epoch, with a suspension, and when it was not renewed for long enough. A copy that somebody
-took of both cookies outlives a plain sign-out.
+A session ends with its user's epoch, with a suspension, and when it was not renewed for long enough. A copy of both
+cookies, taken by somebody, outlives a plain sign-out.
 """
 
 from __future__ import annotations

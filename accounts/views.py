@@ -167,7 +167,9 @@ async def set_email(request: web.Request) -> web.StreamResponse:
         form.refuse(error, beside="email")
         return await _profile(request, form)
     await actions.set_email(request.config_dict[MANAGER], user_of(request).id, email)
-    await flash(request, "Your address is kept." if email else "No address of yours is kept any more.", "good")
+    await flash(
+        request, "Your address is kept." if email else "No address of yours is kept any more.", "good"
+    )
     raise redirect("/me")
 
 

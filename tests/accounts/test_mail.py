@@ -14,7 +14,8 @@ from tests.accounts.visitor import Visitor
 
 NO_ADDRESS = [
     *("ann", "@", "ann@", "@example.org", "a@b@c", "a b@example.org", "ann@exa mple.org", "<a@b.org>", "a@b,c@d"),
-    *("a\0@b.org", "a\n@b.org", "a@b.org\r\nBcc: x", "a\u202e@b.org", "a\ud800@b.org", "x" * 65 + "@b.org", "a@" + "b" * 260),
+    *("a\0@b.org", "a\n@b.org", "a@b.org\r\nBcc: x", "a\u202e@b.org", "a\ud800@b.org", "x" * 65 + "@b.org"),
+    "a@" + "b" * 260,
 ]  # fmt: skip
 
 
@@ -55,7 +56,9 @@ async def test_and_need_not(visitor: Visitor, manager: Manager, fields: dict[str
     assert ann.email is None
 
 
-async def test_a_wrong_one_is_said_beside_it_and_nothing_typed_is_lost(visitor: Visitor, manager: Manager) -> None:
+async def test_a_wrong_one_is_said_beside_it_and_nothing_typed_is_lost(
+    visitor: Visitor, manager: Manager
+) -> None:
     page = await visitor.fills("/register", name="ann", password=PASSWORD, email="ann at example")
     assert page.status == 400
     assert "This is no e-mail address" in page.text
