@@ -72,7 +72,9 @@ class TokenBucket:
 class Buckets:
     """A token bucket for each key, in this process. Where there are too many keys, all of them begin anew."""
 
-    def __init__(self, rate: float, burst: float, *, most: int = 10_000, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, rate: float, burst: float, *, most: int = 10_000, clock: Clock = time.monotonic
+    ) -> None:
         self._rate = rate
         self._burst = burst
         self._most = most

@@ -110,7 +110,10 @@ def json_response(data: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 def wants_json(request: web.Request) -> bool:
     """Whether a program asks: the API, a hook, a socket's handshake, or whoever prefers JSON to a page."""
-    if request.path.startswith(("/api/", "/hooks/")) or request.headers.get("Upgrade", "").lower() == "websocket":
+    if (
+        request.path.startswith(("/api/", "/hooks/"))
+        or request.headers.get("Upgrade", "").lower() == "websocket"
+    ):
         return True
     accepted = request.headers.get("Accept", "")
     return "application/json" in accepted and "text/html" not in accepted
