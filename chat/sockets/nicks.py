@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from chat.actions import guests
-from chat.actions.guests import START
+from chat.actions.named_rooms import START, BadRoomName, people_in
 from chat.channel import Channel
 from chat.connection import CloseCode
 from chat.errors import Busy, Empty, NoSuchRoom
@@ -227,8 +227,8 @@ class NickConversation:
 
     async def _list(self, name: Any) -> None:
         if not isinstance(name, str):
-            raise guests.BadRoomName
-        users = await guests.people_in(self.node, name)
+            raise BadRoomName
+        users = await people_in(self.node, name)
         self.connection.send(frame("user_list", success=True, room=name, users=users))
 
     async def _join_room(self, name: Any) -> None:

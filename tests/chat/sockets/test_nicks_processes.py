@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.actions import register
-from tests.chat.backstage import until, until_kept
+from tests.chat.backstage import until_kept
 from tests.chat.sockets.old_nicks import Street
 from tests.people import House
 
@@ -174,14 +174,10 @@ async def test_a_new_process_sweeps_and_one_is_enough(both: Street, house: House
     await house.node.manager.execute(
         "INSERT INTO users (name, name_key, is_guest, created_at) VALUES ('Gone', 'gone', true, now() - interval '2 h')"
     )
-    task = asyncio.create_task(house.node.guests.keep())
+    house.node.tasks.start("guests, sooner", house.node.guests.keep)
 
     async def swept() -> bool:
         return not await house.node.manager.rows("SELECT FROM users WHERE name = 'Gone'")
 
-    try:
-        await until_kept(swept)
-    finally:
-        task.cancel()
-    await until(task.done)
+    await until_kept(swept)
     assert 0 < await house.node.redis.ttl("aiochat:{guests}:sweeper") <= 3600
