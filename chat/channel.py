@@ -272,15 +272,19 @@ class Channel:
             own: dict[int, bytes] = {}
             for listener in listeners:
                 user_id = listener.member.user_id
-                if user_id in by_author and user_id not in own:
+                places = by_author.get(user_id)
+                if places is None:
+                    listener.send(blob)
+                    continue
+                if user_id not in own:
                     pieces, at = [], 0
-                    for place in by_author[user_id]:
+                    for place in places:
                         # All but one's own words is what everybody gets.
                         pieces.append(blob[at : ends[place] - len(frames[place])])
                         pieces.append(dialect.encode_for_author(events[place]) or b"")
                         at = ends[place]
                     own[user_id] = b"".join([*pieces, blob[at:]])
-                listener.send(own.get(user_id, blob))
+                listener.send(own[user_id])
 
     def _fan_out_by_right(self, event: RecordedEvent) -> None:
         for dialect, listeners in self._by_dialect().items():

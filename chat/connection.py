@@ -120,8 +120,6 @@ class Connection:
         "_frames",
         "_line",
         "_news",
-        "_owed",
-        "_queued",
         "_stalled_since",
         "_writer",
         "closing",
@@ -157,21 +155,22 @@ class Connection:
         self._end = end
         self._news = news
         self._frames: list[bytes] = []
-        self._owed = 0
-        self._queued = False
         self._stalled_since: float | None = None
 
     def send(self, frame: bytes) -> None:
         """Queue a frame. A reader too slow to keep up is let go, and may come back and catch up."""
         if self.closing is not None:
             return
-        self._frames.append(frame)
-        self._owed += len(frame)
-        if not self._queued:
-            self._queued = True
+        if not self._frames:
             self._writer.owes(self)
-        elif self._stalled_since is not None and self._owed > MOST_OWED:
+        self._frames.append(frame)
+        if self._stalled_since is not None and self.owed > MOST_OWED:
             self._let_go()
+
+    @property
+    def owed(self) -> int:
+        """Bytes that wait here for a reader."""
+        return sum(map(len, self._frames))
 
     def tell(self, room_id: int, news: News | Belongs) -> None:
         """Something concerns this user in that room."""
@@ -183,7 +182,7 @@ class Connection:
         if self.closing is not None:
             return
         if self._frames and self._stalled_since is None:
-            self._write()
+            self._put(b"".join(self._frames))
         self.closing = code
         self._frames.clear()
         self._end(code, reason)
@@ -195,26 +194,24 @@ class Connection:
 
     def pay(self) -> bool:
         """Write what is owed; False while the reader stalls."""
-        if self.closing is not None or not self._frames:
-            self._queued = False
+        frames = self._frames
+        if not frames or self.closing is not None:
             return True
         if self._line.get_write_buffer_size() > HIGH_WATER:
-            now = asyncio.get_running_loop().time()
-            if self._stalled_since is None:
-                self._stalled_since = now
-            if now - self._stalled_since > LONGEST_STALL or self._owed > MOST_OWED:
-                self._let_go()
-                return True
-            return False
+            return self._stalls()
         self._stalled_since = None
-        self._queued = False
-        self._write()
+        self._frames = []
+        self._put(frames[0] if len(frames) == 1 else b"".join(frames))
         return True
 
-    def _write(self) -> None:
-        frames, self._frames = self._frames, []
-        self._owed = 0
-        self._put(frames[0] if len(frames) == 1 else b"".join(frames))
+    def _stalls(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self._stalled_since is None:
+            self._stalled_since = now
+        if now - self._stalled_since > LONGEST_STALL or self.owed > MOST_OWED:
+            self._let_go()
+            return True
+        return False
 
     def _put(self, data: bytes) -> None:
         try:

@@ -74,7 +74,7 @@ async def test_a_stalled_reader_is_bounded_and_let_go_while_others_hear_all(
         assert len(quick.line.writes) == count + 1
     assert slow.closed == [(CloseCode.SLOW, "Too slow to keep up. Come back and resume.")]
     assert sum(map(len, slow.line.writes)) <= HIGH_WATER + len(BIG)
-    assert slow.connection._owed <= MOST_OWED + len(BIG)
+    assert slow.connection.owed <= MOST_OWED + len(BIG)
     assert quick.closed == []
 
 
@@ -173,10 +173,11 @@ def test_codes_say_whether_to_come_back() -> None:
     assert stay_away == {
         *(
             CloseCode.NORMAL,
+            CloseCode.UNSUPPORTED,
             CloseCode.UNREADABLE,
             CloseCode.BAD_FRAMES,
             CloseCode.SIGNED_OUT,
             CloseCode.KICKED,
         ),
-        *(CloseCode.BANNED, CloseCode.ROOM_GONE, CloseCode.TOO_MANY),
+        *(CloseCode.BANNED, CloseCode.ROOM_GONE, CloseCode.TOO_MANY, CloseCode.NO_KEY),
     }
