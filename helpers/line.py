@@ -44,6 +44,7 @@ class DirectLine:
         self._statements = statements
         self._answer_within = answer_within
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._socket = -1
         self._answer: asyncio.Future[list[Row]] | None = None
         self._asked = False
         self._rows: list[Row] = []
@@ -80,8 +81,8 @@ class DirectLine:
                 stack.pop_all()
         except TimeoutError as error:
             raise psycopg.OperationalError("no connection was made in time") from error
-        self._connection = connection
-        asyncio.get_running_loop().add_reader(connection.pgconn.socket, self._read)
+        self._connection, self._socket = connection, connection.pgconn.socket
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     async def _ask(self, name: str, params: Sequence[Param], until: float) -> list[Row]:
         assert self._connection is not None
@@ -94,7 +95,7 @@ class DirectLine:
             line = self._connection.pgconn
             line.send_query_prepared(name.encode(), values)
             if line.flush():
-                loop.add_writer(line.socket, self._write)
+                loop.add_writer(self._socket, self._write)
             return await answer
         except (asyncio.CancelledError, psycopg.OperationalError):
             # An answer still to come belongs to nobody, and what broke once is not to be trusted.
@@ -111,7 +112,7 @@ class DirectLine:
                 return
         except psycopg.Error as error:
             self._settle(error)
-        asyncio.get_running_loop().remove_writer(line.socket)
+        asyncio.get_running_loop().remove_writer(self._socket)
 
     def _read(self) -> None:
         assert self._connection is not None
@@ -156,10 +157,11 @@ class DirectLine:
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None and not connection.closed:
+        if connection is not None:
+            # Where the server hung up first, libpq has closed the socket: its number may soon be somebody else's.
             loop = asyncio.get_running_loop()
-            loop.remove_reader(connection.pgconn.socket)
-            loop.remove_writer(connection.pgconn.socket)
+            loop.remove_reader(self._socket)
+            loop.remove_writer(self._socket)
             connection.pgconn.finish()
 
 

@@ -117,6 +117,29 @@ async def test_a_line_that_is_cut_while_it_rests_is_made_again_unnoticed(
     assert await direct.ask("add", "1", "1") == [("2", None)]
 
 
+async def test_a_line_that_is_lost_is_listened_to_no_more(
+    direct: DirectLine, killer: psycopg.Connection[Any]
+) -> None:
+    """Its number may soon be that of somebody's socket."""
+    loop = asyncio.get_running_loop()
+    for kill in ("while it rests", "while it is asked"):
+        [(pid,)] = await direct.ask("who")
+        assert pid is not None
+        number = direct._socket
+        asking = asyncio.create_task(direct.ask("sleep", "5" if kill == "while it is asked" else "0"))
+        if kill == "while it rests":
+            await asking
+        killer.execute("SELECT pg_terminate_backend(%s, 5000)", [int(pid)])
+        if kill == "while it is asked":
+            with pytest.raises(peewee.OperationalError):
+                await asking
+        async with asyncio.timeout(5):
+            while direct._connection is not None:
+                await asyncio.sleep(0)
+        assert not loop.remove_reader(number)
+        assert not loop.remove_writer(number)
+
+
 async def test_who_is_not_answered_in_time_hears_that_the_line_is_lost(address: str) -> None:
     line = DirectLine(address, STATEMENTS, answer_within=0.2)
     with pytest.raises(peewee.OperationalError) as caught:
