@@ -8,6 +8,7 @@ from aiohttp_session import get_session, new_session
 from accounts import actions
 from accounts.keys import USERS
 from accounts.models import User
+from accounts.refs import is_session, token_ref
 from accounts.storage import COOKIE, ID, KEPT, end_session, end_sessions, ref_of
 from accounts.storage import USER as USER_ID
 from helpers.web import BIGGEST, BUS, FLASHES, MANAGER, REDIS
@@ -53,12 +54,18 @@ def session_ref(request: web.Request) -> str | None:
     return ref_of(cookie) if cookie and ID.fullmatch(cookie) else None
 
 
+def way_in(request: web.Request) -> str | None:
+    """By what a request came in: the ref of its token, else of its session. `SignedOut` names either, once it ends."""
+    token = token_in(request)
+    return session_ref(request) if token is None else token_ref(token)
+
+
 async def session_lasts(request: web.Request, ref: str | None) -> bool:
     """Whether this session is kept still; who came without one needs none.
 
     For whoever keeps a connection open, after they began to hear of ends. Raises `Unavailable`.
     """
-    return ref is None or await request.config_dict[KEPT].of(ref) is not None
+    return not is_session(ref) or ref is None or await request.config_dict[KEPT].of(ref) is not None
 
 
 def token_in(request: web.Request) -> str | None:

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts.actions import load_user
+from accounts.actions import load_user, sign_out
 from accounts.errors import NoLabel, TooManyTokens
 from accounts.models import User, user_columns, user_from
 from accounts.passes import Gate, user_of_pass
+from accounts.refs import ref_of_hash, token_hash
+from helpers.bus import Bus
 from helpers.database import Manager
 
 PREFIX = "ach_"
@@ -55,7 +57,7 @@ async def create_token(manager: Manager, user_id: int, label: str = "") -> str:
         "INSERT INTO api_tokens (user_id, label, token_hash) VALUES (%s, %s, %s)",
         user_id,
         label.replace("\0", "")[:MOST_LABEL],
-        _hash(token),
+        token_hash(token),
     )
     return token
 
@@ -74,7 +76,7 @@ async def user_of_token(manager: Manager, token: str) -> User | None:
     """Whose API token this is; nobody's when it is unknown or revoked, or its user rests."""
     if not SHAPE.fullmatch(token):
         return None
-    user = user_from(await manager.row(WHOSE, _hash(token)))
+    user = user_from(await manager.row(WHOSE, token_hash(token)))
     return None if user is None or user.is_suspended else user
 
 
@@ -111,15 +113,18 @@ async def list_tokens(manager: Manager, user_id: int) -> list[TokenCard]:
     return [TokenCard(*row) for row in rows]
 
 
-async def revoke_token(manager: Manager, user_id: int, token_id: int) -> bool:
-    """End one token of this user; whether there was such a one."""
+async def revoke_token(manager: Manager, bus: Bus, user_id: int, token_id: int) -> bool:
+    """End one token of this user, and every socket that came in by it; whether there was such a one."""
     row = await manager.row(
         "UPDATE api_tokens SET revoked_at = now()"
-        " WHERE id = %s AND user_id = %s AND revoked_at IS NULL RETURNING id",
+        " WHERE id = %s AND user_id = %s AND revoked_at IS NULL RETURNING token_hash",
         token_id,
         user_id,
     )
-    return row is not None
+    if row is None:
+        return False
+    sign_out(bus, user_id, ref_of_hash(bytes(row[0])))
+    return True
 
 
 def sign(
@@ -149,11 +154,6 @@ async def user_of_signed(
         return None
     user = await load_user(manager, user_id)
     return None if user is None or user.session_epoch != epoch or user.is_suspended else user
-
-
-def _hash(token: str) -> bytes:
-    # The token is random enough that a plain hash cannot be turned back.
-    return hashlib.sha256(token.encode()).digest()
 
 
 def _signature(secret: bytes, purpose: str, claims: str) -> str:

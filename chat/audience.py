@@ -10,6 +10,7 @@ import msgspec
 
 from accounts import events as account_events
 from accounts.events import user_topic
+from accounts.refs import is_session
 from chat.connection import CloseCode, Connection, Writer
 from chat.events import ReadMark, UnreadCount
 from chat.pace import Pace
@@ -25,6 +26,10 @@ HEARTBEAT = Pace().heartbeat
 
 EPOCHS = """SELECT id, session_epoch, coalesce(suspended_until > now(), false) FROM users
     WHERE id = ANY (%s::bigint[])"""
+
+
+def _ended(ref: str) -> str:
+    return "You signed out." if is_session(ref) else "The token was revoked."
 
 
 class Audience:
@@ -129,9 +134,9 @@ class Audience:
             match event:
                 case account_events.SignedOut(session=session):
                     if connection.session == session:
-                        connection.close(CloseCode.SIGNED_OUT, "You signed out.")
+                        connection.close(CloseCode.SIGNED_OUT, _ended(session))
                 case account_events.SignedOutEverywhere():
-                    if connection.session is not None:
+                    if is_session(connection.session):
                         connection.close(CloseCode.SIGNED_OUT, "You signed out everywhere.")
                 case account_events.Suspended():
                     connection.close(CloseCode.SIGNED_OUT, "This account rests.")
@@ -152,7 +157,7 @@ class Audience:
             for connection in self.of(user_id):
                 if is_suspended:
                     connection.close(CloseCode.SIGNED_OUT, "This account rests.")
-                elif connection.session is not None and connection.session_epoch != session_epoch:
+                elif is_session(connection.session) and connection.session_epoch != session_epoch:
                     connection.close(CloseCode.SIGNED_OUT, "You signed out everywhere.")
 
     def stir(self, rooms: list[Stirred]) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from accounts.errors import NotSignedIn
 from accounts.middlewares import user_of
-from accounts.sessions import session_lasts, session_ref, token_in
+from accounts.sessions import session_lasts, way_in
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
 from chat.channel import Dialect, Listener
@@ -123,8 +123,7 @@ class RoomConversation:
     async def hold(self, request: web.Request) -> web.StreamResponse:
         """From the handshake to the end."""
         self.request = request
-        session = session_ref(request) if token_in(request) is None else None
-        self.connection = await self.socket.open(request, session, self._tell)
+        self.connection = await self.socket.open(request, way_in(request), self._tell)
         audience = self.node.hub.audience
         try:
             audience.connect(self.connection)

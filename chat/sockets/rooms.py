@@ -12,6 +12,7 @@ from aiohttp import web
 from accounts.actions import load_user
 from accounts.keys import GATE, SECRET
 from accounts.passes import Gate
+from accounts.refs import token_ref
 from accounts.tokens import Shown, user_of_key
 from chat.actions import membership
 from chat.actions.previews import Preview, previews
@@ -210,7 +211,7 @@ class RoomsConversation:
             raise frames.InvalidToken
         await self._leave(lost=False, grace=False)
         try:
-            await self._become(shown)
+            await self._become(shown, token_ref(token) if shown.lasts else SIGNED)
             self.places.whole = key.events
             async with self.places.taken(self.user_id):
                 self._answer()
@@ -218,10 +219,10 @@ class RoomsConversation:
             await self._leave(lost=False, grace=False)
             raise
 
-    async def _become(self, shown: Shown) -> None:
+    async def _become(self, shown: Shown, by: str) -> None:
         user, audience = shown.user, self.node.hub.audience
         self.connection.user = Person(user.id, user.name, user.is_guest)
-        self.connection.session = None if shown.lasts else SIGNED
+        self.connection.session = by
         self.connection.session_epoch = user.session_epoch
         self.user_id = user.id
         audience.connect(self.connection)

@@ -36,13 +36,13 @@ async def test_what_is_no_token_is_nobodys(manager: Manager, ann: User, token: s
     assert await tokens.user_of_token(manager, token) is None
 
 
-async def test_a_revoked_token_is_nobodys(manager: Manager, ann: User) -> None:
+async def test_a_revoked_token_is_nobodys(manager: Manager, bus: MemoryBus, ann: User) -> None:
     keep, lose = [await tokens.create_token(manager, ann.id, label) for label in ("keep", "lose")]
     cards = await tokens.list_tokens(manager, ann.id)
     assert [card.label for card in cards] == ["keep", "lose"]
-    assert not await tokens.revoke_token(manager, 999, cards[1].id)
-    assert await tokens.revoke_token(manager, ann.id, cards[1].id)
-    assert not await tokens.revoke_token(manager, ann.id, cards[1].id)
+    assert not await tokens.revoke_token(manager, bus, 999, cards[1].id)
+    assert await tokens.revoke_token(manager, bus, ann.id, cards[1].id)
+    assert not await tokens.revoke_token(manager, bus, ann.id, cards[1].id)
     assert await tokens.user_of_token(manager, lose) is None
     assert await tokens.user_of_token(manager, keep) is not None
     assert [card.label for card in await tokens.list_tokens(manager, ann.id)] == ["keep"]
