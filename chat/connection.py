@@ -110,8 +110,8 @@ class Writer:
 class Connection:
     """One open socket of one user.
 
-    `session` is the reference of the session or token it came by, `session_epoch` its user's at that time, `end` closes it
-    with a code and a reason, `news` says in its protocol what concerns its user in some room. Room 0 stands for all.
+    `session` is the reference of the session or token it came by, `session_epoch` its user's at that time, `end` closes
+    it with a code and a reason, `news` says in its protocol what concerns its user in some room. Room 0 stands for all.
     A frame is a whole WebSocket frame, shared by all who get the same. Nothing here waits for a reader.
     """
 

@@ -207,7 +207,7 @@ class RoomsConversation:
         shown = None
         if isinstance(token, str):
             shown = await user_of_key(self.node.manager, self._secret, token, self._gate)
-        if shown is None:
+        if shown is None or not isinstance(token, str):
             raise frames.InvalidToken
         await self._leave(lost=False, grace=False)
         try:
