@@ -33,6 +33,9 @@ class Carried(Kept):
     def __init__(self) -> None:
         """Needs no Redis."""
 
+    def close(self) -> None:
+        """Nothing to hang up."""
+
     async def of(self, ref: str) -> bytes | None:
         """Nothing that would say it has ended: the user's epoch does."""
         return b""

@@ -13,6 +13,7 @@ from aiohttp_session import AbstractStorage, Session
 from redis.asyncio import Redis
 
 from helpers.outages import redis_answers
+from helpers.questions import Questions
 from helpers.together import Together
 from helpers.web import REDIS
 
@@ -54,9 +55,13 @@ class Kept:
     """
 
     def __init__(self, redis: Redis, seconds: int) -> None:
-        self._look_up = redis.register_script(LOOK_UP)
+        self._questions = Questions(redis)
         self._seconds = seconds
         self._trips = Together(self._of_all)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._questions.close()
 
     async def of(self, ref: str) -> bytes | None:
         """What is kept of the session of this ref, for so many seconds more. Raises `Unavailable`."""
@@ -64,7 +69,8 @@ class Kept:
 
     async def _of_all(self, refs: list[str]) -> list[bytes | None]:
         async with redis_answers():
-            found: list[bytes | None] = await self._look_up(list(map(session_key, refs)), [self._seconds])
+            keys = list(map(session_key, refs))
+            found: list[bytes | None] = await self._questions.run(LOOK_UP, keys, str(self._seconds))
         return found
 
 

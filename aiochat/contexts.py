@@ -15,6 +15,7 @@ from accounts.cookies import Carried
 from accounts.keys import SITE_CARD, USERS
 from accounts.site import SiteCard
 from accounts.storage import KEPT, Kept
+from aiochat import __version__
 from aiochat.settings import Settings
 from chat.keys import NODE
 from chat.models import MODELS
@@ -47,13 +48,14 @@ async def redis(app: web.Application) -> AsyncIterator[None]:
     assert url is not None, "servers of our own are started before the site"
     async with connect_redis(url) as client:
         app[REDIS] = client
-        app[KEPT] = kept_by(app[SETTINGS], client)
+        app[KEPT] = kept = kept_by(app[SETTINGS], client)
         app[BUS] = bus = RedisBus(client)
         await bus.open()
         try:
             yield
         finally:
             await bus.close()
+            kept.close()
 
 
 async def node(app: web.Application) -> AsyncIterator[None]:
@@ -69,6 +71,7 @@ async def node(app: web.Application) -> AsyncIterator[None]:
     app[MANAGER].bind(MODELS)
     async with Node(app[MANAGER], app[BUS], app[REDIS], limits) as opened:
         opened.public_url = settings.public_url or ""
+        opened.version = __version__
         app[NODE] = opened
         yield
 

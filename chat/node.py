@@ -56,6 +56,7 @@ class Limits:
     rate: float = 5.0
     kick: int = 60
     undo: int = 900
+    edit: int = 10_800
     guests: int = 100
     arrivals: int = 300
     named_rooms: int = 20
@@ -92,6 +93,8 @@ class Node:
         self.closing = False
         # Where browsers find the site, for addresses to hand out; empty where nobody has said it.
         self.public_url = ""
+        # Which release this is; the floor above knows.
+        self.version = ""
 
     async def open(self) -> None:
         """Begin: the hub, then the journal. The bus and the pools are open already."""
@@ -110,6 +113,7 @@ class Node:
         await self.tasks.close()
         await self.moves.close()
         await self.entrance.close()
+        self.presence.close()
         await self.hub.close()
 
     async def let_go(self) -> None:

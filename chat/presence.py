@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
-from helpers.outages import WAIT_FOR_REDIS
+from helpers.questions import Questions
 from helpers.together import Together
 
 EXPIRES = 90.0
@@ -50,10 +49,13 @@ class Presence:
         self._redis = redis
         self._node = node
         self._expires = expires
-        self._mark = redis.register_script(MARK)
-        self._count = redis.register_script(COUNT)
+        self._questions = Questions(redis)
         self._marking: Together[tuple[list[Mark], bool], None] = Together(self._mark_all)
         self._counting = Together(self._count_all)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._questions.close()
 
     async def track(self, marks: Iterable[Mark]) -> None:
         """Say that these connections are there; said again it lasts longer. Raises RedisError, OSError."""
@@ -72,18 +74,15 @@ class Presence:
         for begin in range(0, len(told), MOST_IN_ONE_TRIP):
             part = told[begin : begin + MOST_IN_ONE_TRIP]
             keys = [_key(room_id, user_id) for (room_id, user_id, _), _ in part]
-            said = [[lasts, f"{self._node}/{connection}"] for (_, _, connection), lasts in part]
-            # One that stands still is away: nobody waits in line behind it.
-            async with asyncio.timeout(WAIT_FOR_REDIS):
-                await self._mark(keys, list(itertools.chain.from_iterable(said)))
+            said = [(str(lasts), f"{self._node}/{connection}") for (_, _, connection), lasts in part]
+            await self._questions.run(MARK, keys, *itertools.chain.from_iterable(said))
         return [None] * len(asked)
 
     async def _count_all(self, asked: list[list[tuple[int, int]]]) -> list[list[int]]:
         keys = [_key(room_id, user_id) for here in asked for room_id, user_id in here]
         counts: list[int] = []
         for begin in range(0, len(keys), MOST_IN_ONE_TRIP):
-            async with asyncio.timeout(WAIT_FOR_REDIS):
-                counts += await self._count(keys[begin : begin + MOST_IN_ONE_TRIP])
+            counts += await self._questions.run(COUNT, keys[begin : begin + MOST_IN_ONE_TRIP])
         found = iter(counts)
         return [list(itertools.islice(found, len(here))) for here in asked]
 

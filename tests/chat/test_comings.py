@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -275,6 +275,7 @@ async def without_redis(node: Node) -> AsyncIterator[None]:
     async with Redis.from_url("redis://127.0.0.1:1/0") as nobody:
         node.presence = node.comings._presence = Presence(nobody, node.name)
         yield
+        node.presence.close()
     node.presence = node.comings._presence = real
 
 
@@ -305,14 +306,14 @@ async def test_a_mark_taken_away_does_not_come_back_with_the_renewal(
     seat = await backstage.seat(node, lobby, ann, arrive=True)
     renewing, go_on = asyncio.Event(), asyncio.Event()
     slow = Presence(backstage.redis, node.name)
-    mark = slow._mark
+    run = slow._questions.run
 
-    async def slowly(keys: list[str], args: list[object]) -> object:
+    async def slowly(script: str, keys: Sequence[str], *args: str) -> object:
         renewing.set()
         await go_on.wait()
-        return await mark(keys, args)
+        return await run(script, keys, *args)
 
-    slow._mark = slowly  # type: ignore[assignment]
+    slow._questions.run = slowly  # type: ignore[method-assign]
     comings = Comings(node.manager, node.moves, slow, PATIENT)
     again = asyncio.Event()
     again.set()
@@ -324,6 +325,7 @@ async def test_a_mark_taken_away_does_not_come_back_with_the_renewal(
     await leaving
     assert await node.presence.count([(lobby, ann.id)]) == [0]
     marking.cancel()
+    slow.close()
 
 
 async def test_who_was_called_gone_by_mistake_and_is_connected_is_here_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from redis.asyncio import Redis
@@ -11,10 +12,25 @@ from chat.presence import Presence
 from tests.chat.backstage import until_kept
 
 LOBBY, GARDEN, ANN, BEN = 1, 2, 7, 8
+Presences = Callable[..., Presence]
 
 
-async def test_connections_are_counted_over_all_processes(redis: Redis) -> None:
-    here, there = Presence(redis, "here"), Presence(redis, "there")
+@pytest.fixture
+def presences(redis: Redis) -> Iterator[Presences]:
+    """Those of as many processes as are named."""
+    made: list[Presence] = []
+
+    def make(node: str, **how: float) -> Presence:
+        made.append(Presence(redis, node, **how))
+        return made[-1]
+
+    yield make
+    for presence in made:
+        presence.close()
+
+
+async def test_connections_are_counted_over_all_processes(presences: Presences) -> None:
+    here, there = presences("here"), presences("there")
     await here.track([(LOBBY, ANN, "1"), (LOBBY, ANN, "2"), (GARDEN, ANN, "3")])
     await there.track([(LOBBY, ANN, "1"), (LOBBY, BEN, "2")])
     asked = [(LOBBY, ANN), (LOBBY, BEN), (GARDEN, ANN), (GARDEN, BEN)]
@@ -27,8 +43,8 @@ async def test_connections_are_counted_over_all_processes(redis: Redis) -> None:
     await here.track([])
 
 
-async def test_a_mark_that_is_not_renewed_expires(redis: Redis) -> None:
-    living, dead = Presence(redis, "living"), Presence(redis, "dead", expires=0.1)
+async def test_a_mark_that_is_not_renewed_expires(presences: Presences) -> None:
+    living, dead = presences("living"), presences("dead", expires=0.1)
     await dead.track([(LOBBY, ANN, "1")])
     await living.track([(LOBBY, ANN, "1")])
 
@@ -39,22 +55,22 @@ async def test_a_mark_that_is_not_renewed_expires(redis: Redis) -> None:
     assert await living.count([(LOBBY, ANN)]) == [1]
 
 
-async def test_keys_carry_the_room_and_do_not_stay(redis: Redis) -> None:
-    await Presence(redis, "here").track([(LOBBY, ANN, "1")])
+async def test_keys_carry_the_room_and_do_not_stay(presences: Presences, redis: Redis) -> None:
+    await presences("here").track([(LOBBY, ANN, "1")])
     (key,) = await redis.keys()
     assert key.startswith(b"aiochat:{room:1}:")
     assert 0 < await redis.pttl(key) <= 90_000
 
 
-async def test_redis_says_once_that_it_has_forgotten(redis: Redis) -> None:
-    here, there = Presence(redis, "here"), Presence(redis, "there")
+async def test_redis_says_once_that_it_has_forgotten(presences: Presences, redis: Redis) -> None:
+    here, there = presences("here"), presences("there")
     assert [await here.is_known(), await there.is_known(), await here.is_known()] == [False, True, True]
     await redis.flushall()
     assert [await there.is_known(), await here.is_known()] == [False, True]
 
 
-async def test_one_leads_while_it_asks_again(redis: Redis) -> None:
-    here, there = Presence(redis, "here"), Presence(redis, "there")
+async def test_one_leads_while_it_asks_again(presences: Presences) -> None:
+    here, there = presences("here"), presences("there")
     assert await here.leads(0.2)
     assert not await there.leads(0.2)
     assert await here.leads(0.2)
@@ -65,12 +81,14 @@ async def test_one_leads_while_it_asks_again(redis: Redis) -> None:
     await until_kept(follows, "nobody follows one who is gone")
 
 
-async def test_the_clock_of_a_process_does_not_count(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    await Presence(redis, "here").track([(LOBBY, ANN, "1")])
+async def test_the_clock_of_a_process_does_not_count(
+    presences: Presences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await presences("here").track([(LOBBY, ANN, "1")])
     for hours in (-1, 1):
         moved = time.time() + 3600 * hours
         monkeypatch.setattr(time, "time", lambda moved=moved: moved)
-        off = Presence(redis, f"{hours} hours off")
+        off = presences(f"{hours} hours off")
         await off.track([(LOBBY, BEN, "1")])
         assert await off.count([(LOBBY, ANN), (LOBBY, BEN)]) == [1, 1 if hours < 0 else 2]
         assert await off.nodes(LOBBY, ANN) == {"here": 1}
