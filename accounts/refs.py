@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-BY_TOKEN = "token:"
+KEY = "token:"
 
 
 def token_hash(token: str) -> bytes:
@@ -19,9 +19,9 @@ def token_ref(token: str) -> str:
 
 def ref_of_hash(kept: bytes) -> str:
     """The same, from what is kept of it."""
-    return f"{BY_TOKEN}{kept.hex()}"
+    return f"{KEY}{kept.hex()}"
 
 
 def is_session(ref: str | None) -> bool:
     """Whether this names a session, which ends with all others of its user; a token lasts until it is revoked."""
-    return ref is not None and not ref.startswith(BY_TOKEN)
+    return ref is not None and not ref.startswith(KEY)

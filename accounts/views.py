@@ -193,7 +193,9 @@ async def revoke_token(request: web.Request) -> web.StreamResponse:
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
     app = request.config_dict
     if await tokens.revoke_token(app[MANAGER], app[BUS], user_of(request).id, number):
-        await flash(request, "The token is revoked: nobody comes in by it any more, and who had is out.", "good")
+        await flash(
+            request, "The token is revoked: nobody comes in by it any more, and who had is out.", "good"
+        )
     else:
         await flash(request, "There is no such token of yours.", "error")
     raise redirect("/me")
