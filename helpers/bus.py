@@ -189,8 +189,9 @@ class RedisBus:
             line.close()
 
     def _answered(self, answer: Any) -> None:
-        # Nothing else is asked that is answered so.
-        self._unanswered.popleft()
+        if self._unanswered:
+            # Only an error may answer anything else.
+            self._unanswered.popleft()
         if self._waiting and self._line is not None:
             self.publish(*self._waiting.popleft())
         if not self._unanswered and not self._waiting:
