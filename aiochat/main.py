@@ -32,6 +32,7 @@ from helpers.throttle import Buckets
 from helpers.web import PAGE_CONTEXTS
 
 A_DAY = 86400
+KNOCKS_OF_ONE = 4
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -54,7 +55,8 @@ def create_app(settings: Settings) -> web.Application:
     app[SECRET] = settings.secret_key.encode()
     app[GATE] = Gate(settings.pass_secret.encode(), settings.pass_audience) if settings.pass_secret else None
     app[GUESTS] = settings.welcomes_guests
-    app[KNOCKS] = Buckets(settings.post_rate, settings.post_burst)
+    # A whole house of programs may sit behind one address.
+    app[KNOCKS] = Buckets(KNOCKS_OF_ONE * settings.post_rate, KNOCKS_OF_ONE * settings.post_burst)
     app[PAGE_CONTEXTS] = (page_context,)
     app[OWN_ORIGINS] = frozenset({settings.public_url} if settings.public_url else ())
     app[ALLOWED_ORIGINS] = frozenset(settings.allowed_origins)
