@@ -250,6 +250,8 @@ class Channel:
                 self._fan_out([event])
             if isinstance(event, MemberKicked | MemberBanned | MemberRemovedSelf):
                 self._put_out(event)
+            if isinstance(event, SettingsChanged):
+                self._put_guests_out()
         self._fan_out(plain)
 
     def _by_dialect(self) -> dict[Dialect, list[Listener]]:
@@ -316,6 +318,17 @@ class Channel:
         for listener in self.listeners.of(event.user.id):
             self.listeners.discard(listener)
             listener.dialect.dismiss(listener, code, reason)
+
+    def _put_guests_out(self) -> None:
+        switches = self.room.set
+        if switches.guests_welcome and not switches.private:
+            return
+        # They are members of nothing: what lets them in is how the room is set.
+        for listener in tuple(self.listeners):
+            if listener.member.guest:
+                self.listeners.discard(listener)
+                why = "This room is not open to guests any more."
+                listener.dialect.dismiss(listener, CloseCode.ROOM_GONE, why)
 
     # -- knowing who is here ---------------------------------------------------------------------------------
 

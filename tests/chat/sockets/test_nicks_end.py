@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from chat.errors import Unavailable
+from chat.events import SettingsChanged
 from chat.policy import Role
 from tests.chat.backstage import until, until_kept
 from tests.chat.sockets.old_nicks import OldNick, Street
@@ -227,6 +228,24 @@ async def test_the_muted_are_told_so_and_stay(street: Street, house: House) -> N
     told = await guest.asks("chat_message", message="hello")
     assert (told.success, told.message.startswith("You are muted for ever")) == (False, True)
     assert (await guest.asks("user_list", room="lobby")).users == ["olga", "Jonas"]
+
+
+@pytest.mark.usefixtures("lobby")
+@pytest.mark.parametrize("switches", [{"private": True}, {"guests_welcome": False}])
+async def test_a_room_that_closes_to_guests_lets_them_go_and_keeps_its_members(
+    street: Street, olga: Person, house: House, switches: dict[str, bool]
+) -> None:
+    guest, elsewhere = await street.comes("Jonas", "lobby"), await street.comes("Hotfix")
+    room_id = await house.node.manager.value("SELECT id FROM rooms WHERE slug = 'lobby'")
+    await house.sets(switches)
+    async with house.node.journal.transaction(room_id) as log:
+        by = (await log.member(olga.id)).person
+        await log.record(SettingsChanged(by=by, changed={"switches": switches}))
+    assert await guest.is_closed() == 4504
+    assert (await olga.hears("left", user="Jonas")).user.guest is True
+    assert (await olga.says("only us")).seq
+    assert (await elsewhere.asks("user_list", room="lobby")).users == []
+    assert "only us" not in str(await elsewhere.settles())
 
 
 # -- too much --------------------------------------------------------------------------------------------------
