@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from typing import Any
@@ -24,6 +23,7 @@ from chat.keys import NODE
 from chat.node import Node
 from chat.signals import Belongs
 from chat.sockets import rooms_frames as frames
+from chat.sockets.doorstep import Doorstep
 from chat.sockets.room import NoHandshake
 from chat.sockets.rooms_dialect import Seat
 from chat.sockets.rooms_frames import frame, message, message_id, seq_of
@@ -36,7 +36,7 @@ SHUTDOWN = "Server shutdown"
 # A key that is signed ends with all sessions of its user, as one of them does.
 SIGNED = "a signed key"
 # Short frames that make the server look for much: each counts as so many.
-WEIGHTS = {"authenticate": 10, "resume": 10, "history": 5, "rooms": 5, "select_room": 3}
+WEIGHTS = {"authenticate": 20, "resume": 10, "history": 5, "rooms": 5, "select_room": 3}
 
 
 def farewell(code: CloseCode, reason: str) -> tuple[bytes, int, str]:
@@ -50,21 +50,24 @@ def farewell(code: CloseCode, reason: str) -> tuple[bytes, int, str]:
 async def rooms_socket(request: web.Request) -> web.StreamResponse:
     """`GET /ws`: whoever comes is nobody until they show a key, whatever cookies they carry.
 
-    Raises NoHandshake, Busy.
+    Raises NoHandshake, Busy, TooManyStrangers.
     """
     node = request.config_dict[NODE]
     if not web.WebSocketResponse().can_prepare(request):
         raise NoHandshake
     if node.closing:
         raise Busy
-    return await RoomsConversation(node, request.config_dict[SECRET], request.config_dict[GATE]).hold(request)
+    doorstep = Doorstep(node, request.remote)
+    secret, gate = request.config_dict[SECRET], request.config_dict[GATE]
+    return await RoomsConversation(node, doorstep, secret, gate).hold(request)
 
 
 class RoomsConversation:
     """One socket: nobody's until somebody shows a key, then it hears all rooms of theirs."""
 
-    def __init__(self, node: Node, secret: bytes, gate: Gate | None = None) -> None:
+    def __init__(self, node: Node, doorstep: Doorstep, secret: bytes, gate: Gate | None) -> None:
         self.node = node
+        self.doorstep = doorstep
         self.user_id = 0
         self.socket = Socket(node, Person(0, ""), farewell=farewell)
         self._secret = secret
@@ -75,13 +78,12 @@ class RoomsConversation:
         """From the handshake to the end."""
         self.connection = await self.socket.open(request, None, self._tell)
         self.places = Places(self.node, self.connection)
-        self._become_nobody()
+        self.doorstep.wait(self.connection)
         try:
             await self.socket.listen(self._hear, self._refuse, self._hear_bytes)
         finally:
             await self._leave(lost=self.socket.was_lost, grace=self.socket.may_return)
-            self._deadline.cancel()
-            self.node.hub.audience.strangers.discard(self.connection)
+            self.doorstep.leave()
         return self.socket.response
 
     # -- what comes in ---------------------------------------------------------------------------------------
@@ -97,7 +99,7 @@ class RoomsConversation:
         if not isinstance(asked, dict) or "uuid" not in asked:
             return self._end("Missing required keys")
         given, action = frames.echo(asked["uuid"]), asked.get("action")
-        self._asked = given, action if isinstance(action, str) and len(action) <= frames.MOST_ECHOED else None
+        self._asked = given, frames.echo(action) if isinstance(action, str) else None
         if not given or not action:
             raise frames.MissingKeys
         if action != "authenticate" and not self.user_id:
@@ -204,10 +206,14 @@ class RoomsConversation:
 
     async def _authenticate(self, asked: dict[str, Any]) -> None:
         token, key = asked.get("token"), frames.read(asked, frames.Key)
-        shown = None
-        if isinstance(token, str):
+        if not isinstance(token, str):
+            raise frames.InvalidToken
+        self.doorstep.pause()
+        try:
             shown = await user_of_key(self.node.manager, self._secret, token, self._gate)
-        if shown is None or not isinstance(token, str):
+        finally:
+            self.doorstep.go_on()
+        if shown is None:
             raise frames.InvalidToken
         await self._leave(lost=False, grace=False)
         try:
@@ -230,19 +236,9 @@ class RoomsConversation:
         fresh = await load_user(self.node.manager, user.id)
         if fresh is None or fresh.is_suspended or fresh.session_epoch != user.session_epoch:
             raise frames.InvalidToken
-        audience.strangers.discard(self.connection)
-        self._deadline.cancel()
+        self.doorstep.leave()
         if len(audience.of(user.id)) > self.node.limits.connections:
             self.connection.close(CloseCode.TOO_MANY, "Too many connections. Close another one first.")
-
-    def _become_nobody(self) -> None:
-        self.node.hub.audience.strangers.add(self.connection)
-        self._deadline = asyncio.get_running_loop().call_later(
-            self.node.limits.authenticate,
-            self.connection.close,
-            CloseCode.NO_KEY,
-            "Nobody authenticated in time.",
-        )
 
     async def _leave(self, *, lost: bool, grace: bool) -> None:
         if not self.user_id:
@@ -250,7 +246,7 @@ class RoomsConversation:
         await self.places.leave(lost=lost, grace=grace)
         self.user_id = 0
         self.node.hub.audience.disconnect(self.connection)
-        self._become_nobody()
+        self.doorstep.wait(self.connection)
 
     async def _enter(self, asked: dict[str, Any]) -> Seat:
         given = asked.get("room")

@@ -135,13 +135,22 @@ def read(asked: dict[str, Any], kind: type[T]) -> T:
         raise bad_frame(error) from error
 
 
-def echo(uuid: Any) -> str | int | float | None:
+def safe(text: str) -> str | msgspec.Raw:
+    """A client's own text on its way back: with half a surrogate pair in it, it can be sent only escaped."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return msgspec.Raw(json.dumps(text).encode())
+    return text
+
+
+def echo(uuid: Any) -> str | msgspec.Raw | int | float | None:
     """The uuid as it is sent back: a word or a number as it came, anything else as null."""
     match uuid:
         case bool():
             return None
         case str():
-            return uuid if len(uuid) <= MOST_UUID else None
+            return safe(uuid) if len(uuid) <= MOST_UUID else None
         case int():
             return uuid if abs(uuid) <= BIGGEST else None
         case float():
@@ -180,16 +189,12 @@ def not_found(given: Any) -> InvalidRoom:
 
 def frame(**fields: Any) -> bytes:
     """A frame of this protocol."""
-    try:
-        return text_frame(msgspec.json.encode(fields))
-    except UnicodeEncodeError:
-        # Half a surrogate pair, as it came from the client: only escaped can it be sent back.
-        return text_frame(json.dumps(fields).encode())
+    return text_frame(msgspec.json.encode(fields))
 
 
 def refused(error: AppError, uuid: Any, action: Any) -> bytes:
     """An error frame; for what the first system did not refuse, with what every refusal here says beside it."""
-    told = {"uuid": uuid, "action": action, "error_message": error.text, "status": "error"}
+    told = {"uuid": uuid, "action": action, "error_message": safe(error.text), "status": "error"}
     if not isinstance(error, OldError):
         more = error.told()
         del more["message"]

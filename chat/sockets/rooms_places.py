@@ -41,9 +41,10 @@ class Places:
         """Hear every room of this user. What happens there is held until the end of the block."""
         async with self._moving:
             self._user_id = user_id
-            await self._follow(0)
+            seats = await self._follow(0)
             yield
-            self._release()
+            for seat in seats:
+                seat.release()
 
     async def leave(self, *, lost: bool, grace: bool) -> None:
         """Hear no room any more. `lost` and `grace` as in `Comings.depart`."""
@@ -110,7 +111,7 @@ class Places:
                 for gained in await self._follow(room_id):
                     if self.whole:
                         self._connection.send(room_added(gained.channel.room))
-                self._release()
+                    gained.release()
             elif seat is not None:
                 self._lose(seat)
 
@@ -148,10 +149,6 @@ class Places:
             await self._get_up(seat)
             raise
         seat.member = member
-
-    def _release(self) -> None:
-        for seat in self.seats.values():
-            seat.release()
 
     async def _get_up(self, seat: Seat) -> None:
         if self.seats.get(seat.channel.room.id) is seat:

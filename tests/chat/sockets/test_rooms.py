@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from accounts.actions import load_user
 from accounts.tokens import SOCKET, create_token, sign
 from chat.policy import Role
+from chat.sockets import doorstep
+from chat.sockets import rooms as rooms_module
 from tests.chat.sockets.old import OldProgram, old_program
 from tests.conftest import SECRET_KEY
 from tests.people import HANDSHAKE, House, Person
@@ -235,7 +238,7 @@ async def test_an_action_there_is_not_is_refused_with_the_three_of_old(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("action", [1, ["select_room"], {"a": 1}, True, "x" * 101])
+@pytest.mark.parametrize("action", [1, ["select_room"], {"a": 1}, True, "x" * 257])
 async def test_an_action_that_is_no_word_is_not_sent_back(house: House, alice: Person, action: Any) -> None:
     program = await old_program(house, alice)
     answer = await program.asks_for(action, uuid="1")
@@ -459,3 +462,51 @@ async def test_who_may_not_open_a_socket_is_refused_before_the_handshake(
     stranger = await house.stranger()
     wanted = {**HANDSHAKE, "Origin": stranger.origin, **headers}
     assert (await stranger.opens("/ws", **wanted)).status == status
+
+
+async def test_one_address_has_only_so_many_sockets_of_nobodys(
+    house: House, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorstep, "MOST_WAITING", 2)
+    first, _ = await old_program(house, alice, known=False), await old_program(house, alice, known=False)
+    stranger = await house.stranger()
+    refused = await stranger.opens("/ws", **HANDSHAKE)
+    assert (refused.status, refused.refusal.code, refused.refusal.temporary) == (429, "rate_limited", True)
+    token = await create_token(house.node.manager, alice.id)
+    assert (await first.asks_for("authenticate", token=token)).status == "success"
+    third = await old_program(house, alice, known=False)
+    assert (await third.asks_for("authenticate", token="wrong")).status == "error"
+    assert (await first.asks_for("authenticate", token=token)).status == "success"
+    for program in (first, third):
+        await program.leaves()
+    await old_program(house, alice)
+
+
+async def test_a_key_that_is_looked_at_for_long_is_not_late(
+    house: House, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.node.limits = replace(house.node.limits, authenticate=0.2)
+    look, seen = rooms_module.user_of_key, asyncio.Event()
+
+    async def looks_for_long(*args: Any) -> Any:
+        await asyncio.sleep(0.5)
+        seen.set()
+        return await look(*args)
+
+    monkeypatch.setattr(rooms_module, "user_of_key", looks_for_long)
+    program = await old_program(house, alice)
+    assert seen.is_set()
+    assert (await program.asks_for("rooms")).status == "success"
+    late = await old_program(house, alice, known=False)
+    assert (await late.asks_for("authenticate", token="wrong")).status == "error"
+    assert await late.is_closed() == 4510
+
+
+async def test_half_a_surrogate_pair_in_a_uuid_harms_nobody(house: House, alice: Person, bob: Person) -> None:
+    """It can be sent back only escaped; words that could not be told would be lost for the whole room."""
+    whole, other = await old_program(house, alice, events=True), await old_program(house, bob)
+    for uuid in ("\ud800", "a\udfffb"):
+        said = await whole.asks_for("new_message", room="lobby", text=repr(uuid), uuid=uuid)
+        assert said["event"]["text"] == repr(uuid)
+        await other.hears_words(repr(uuid))
+        assert (await whole.asks_for("\ud800", uuid=uuid)).action == "\ud800"

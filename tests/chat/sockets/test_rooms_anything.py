@@ -52,7 +52,8 @@ anything = st.one_of(
 )
 
 
-async def test_no_frame_whatever_is_an_error_of_the_server(house: House, alice: Person) -> None:
+@pytest.mark.parametrize("events", [False, True])
+async def test_no_frame_whatever_is_an_error_of_the_server(house: House, alice: Person, events: bool) -> None:
     """Each frame is answered, or ends its socket with 1003; the next one goes to a socket that lives."""
     sent: list[str | bytes] = []
 
@@ -62,14 +63,15 @@ async def test_no_frame_whatever_is_an_error_of_the_server(house: House, alice: 
         sent.append(frame)
 
     collect()
-    program, bad = await old_program(house, alice), 0
+    program, bad = await old_program(house, alice, events=events), 0
+    watching = await old_program(house, alice)
     for frame in sent:
         await program.sends(frame)
         try:
             await program.settles()
         except ConnectionError:
             assert program.close_code in ({1003, 4500} if bad >= 9 else {1003}), frame
-            program, bad = await old_program(house, alice), 0
+            program, bad = await old_program(house, alice, events=events), 0
             continue
         for answer in program.unheard:
             assert answer.get("status") in {"success", "error"}
@@ -77,6 +79,10 @@ async def test_no_frame_whatever_is_an_error_of_the_server(house: House, alice: 
             assert {"uuid", "action"} <= set(answer)
             bad += answer.get("code") == "bad_request"
         program.unheard.clear()
+    await watching.asks_for("new_message", room="lobby", text="the end")
+    words = [text for _, kind, text in await house.log() if kind == "message"]
+    heard = [frame["message"]["text"] for frame in watching.unheard if frame.action == "new_message"]
+    assert [*heard, "the end"] == words
 
 
 async def test_no_frame_before_a_key_does_anything(house: House, alice: Person) -> None:
