@@ -12,7 +12,7 @@ from chat.actions import membership, rooms
 from chat.commands import COMMANDS
 from chat.events import told_to
 from chat.history import PAGE
-from chat.input import require_patience, say
+from chat.input import require_patience, say, takes_part
 from chat.keys import NODE
 from chat.log import Nonce, new_nonce
 from chat.members import Member, enter
@@ -82,7 +82,8 @@ async def post_message(request: web.Request) -> web.StreamResponse:
     """POST /api/rooms/<slug>/messages: 201 with the number, or 200 with notices where a command was typed."""
     said = await read_json(request, Said)
     node, room, member = await _entered(request)
-    member = await membership.join(node, room, member)
+    if takes_part(said.text):
+        member = await membership.join(node, room, member)
     require_patience(node, member.user_id)
     answer = await say(node, room, member, said.text, said.nonce or new_nonce(), said.reply_to)
     fields: dict[str, Any] = {"at": answer.at}

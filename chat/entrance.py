@@ -29,7 +29,7 @@ STATEMENTS = {
 }
 MemberRow = tuple[
     int, str, bool, bool, bool, int, bool,
-    datetime | None, datetime | None, datetime | None, str, int | None, int, int, datetime,
+    datetime | None, datetime | None, datetime | None, str, str, int | None, int, int, datetime,
 ]  # fmt: skip
 """`MEMBER_COLUMNS` in JSON."""
 MEMBERS = msgspec.json.Decoder(MemberRow)

@@ -150,6 +150,17 @@ class NotAMember(AppError):
         super().__init__(room=room)
 
 
+class NoGuest(AppError):
+    """Ranks are kept by account, and a guest has none."""
+
+    code = "no_guest"
+    message = "@{name} is a guest: only somebody with an account can have a rank."
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+
+
 class Already(AppError):
     """It is so already. `state` is a claim: "@ann is already a moderator"; add what to do instead."""
 
@@ -313,6 +324,33 @@ class Gone(AppError):
     code = "gone"
     message = "That message is not there any more."
     status = 404
+
+
+class NoMessage(AppError):
+    """There is nothing of one's own that could be meant."""
+
+    code = "not_found"
+    message = "You have said nothing here lately that is still there. Name a message by its link."
+    status = 404
+
+
+class EditWindow(AppError):
+    """Words stand once they have been read for long. `hours` is how long they may be changed."""
+
+    code = "edit_window"
+    message = "A message can be changed for {hours} hours. Say it anew, or /delete it."
+    status = 409
+
+    def __init__(self, hours: int) -> None:
+        super().__init__(hours=hours)
+
+
+class DirectRoom(AppError):
+    """A conversation of two is no room to be run."""
+
+    code = "direct_room"
+    message = "This is a conversation of two: it cannot become a room. /create makes one."
+    status = 409
 
 
 class NotYours(AppError):

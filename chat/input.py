@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from chat.actions import messages
 from chat.commands import COMMANDS
-from chat.commands.command import Context, is_command, words
+from chat.commands.command import Context, is_command, parse, words
 from chat.errors import TooFast
 from chat.log import Answer, Repeated, Request, digest
 from chat.members import Member
@@ -23,6 +23,11 @@ def require_patience(node: Node, user_id: int) -> None:
         raise TooFast(wait)
 
 
+def takes_part(text: str) -> bool:
+    """Whether who types this becomes a member by it, as by any words: giving the room up needs no coming in before."""
+    return not is_command(text) or parse(text).name not in COMMANDS["leave"].names
+
+
 async def say(node: Node, room: Room, member: Member, text: str, nonce: str, reply_to: int = 0) -> Answer:
     """What somebody typed: `/x` is run, `//x` says "/x", all else is said. What begins like a command is never posted.
 
@@ -32,6 +37,7 @@ async def say(node: Node, room: Room, member: Member, text: str, nonce: str, rep
     request = Request(nonce, digest("say", text, str(reply_to)))
     if not is_command(text):
         return await messages.post(node, room, member, words(text), request, reply_to=reply_to)
+    request = Request(nonce, request.digest, text)
     context = Context(node, room, member, text, request, COMMANDS, room.set)
     try:
         answer = await COMMANDS.run(context, text)

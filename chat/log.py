@@ -10,13 +10,11 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from accounts.names import name_key
 from chat.errors import NonceConflict, NotFound
 from chat.events import PassingEvent, Person, Recorded, RecordedEvent, body_of
-from chat.members import MEMBER_COLUMNS, ROOM_COLUMNS, Member, member_in, member_of, room_of
+from chat.members import ROOM_COLUMNS, Member, member_in, named_in, room_of
 from chat.models import Room
 from chat.projection import apply, set_present
-from chat.suggest import near
 from helpers.database import Manager
 
 E = TypeVar("E", bound=Recorded)
@@ -28,10 +26,14 @@ Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:\-]{1,64}\Z")]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What makes a request the same when it comes again: its author's nonce, and a hash of what was asked."""
+    """What makes a request the same when it comes again: its author's nonce, and a hash of what was asked.
+
+    `line` is the command as typed, where one was; the log of moderation keeps it.
+    """
 
     nonce: str
     digest: bytes
+    line: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,7 +70,7 @@ class Log:
         self, manager: Manager, room: Room, now: datetime, request: Request | None, actor_id: int
     ) -> None:
         self._manager = manager
-        self._request = request
+        self.request = request
         self._actor_id = actor_id
         self.room = room
         self.now = now
@@ -91,27 +93,7 @@ class Log:
 
     async def named(self, name: str) -> Member:
         """The member or guest of this room who is called that, whatever the case. Raises NotFound with close names."""
-        key = name_key(name.removeprefix("@"))
-        rows = await self._manager.rows(
-            f"SELECT {MEMBER_COLUMNS} FROM users u "
-            "LEFT JOIN memberships m ON m.room_id = %s AND m.user_id = u.id "
-            "WHERE u.name_key = %s AND u.id > 0 AND (NOT u.is_guest OR m.present_since IS NOT NULL) "
-            "ORDER BY u.is_guest LIMIT 1",
-            self.room.id,
-            key,
-        )
-        if not rows:
-            raise NotFound(name.removeprefix("@"), await self._close_to(key))
-        return member_of(self.room.id, rows[0])
-
-    async def _close_to(self, key: str) -> list[str]:
-        rows = await self._manager.rows(
-            "SELECT u.name, u.name_key FROM memberships m JOIN users u ON u.id = m.user_id "
-            "WHERE m.room_id = %s AND (m.is_member OR m.present_since IS NOT NULL) LIMIT 1000",
-            self.room.id,
-        )
-        names = {name_key: name for name, name_key in rows}
-        return [names[close] for close in near(key, names)]
+        return await named_in(self._manager, self.room.id, name)
 
     async def record(self, event: E, nonce: str = "") -> E:
         """Put the event in the log and write what it does to the other tables. It comes back with its number."""
@@ -145,15 +127,15 @@ class Log:
 
     async def look_for_receipt(self) -> None:
         """Raises Repeated where this request was answered before, NonceConflict where its nonce named another."""
-        if self._request is None:
+        if self.request is None:
             return
-        asked = (self.room.id, self._actor_id, self._request.nonce)
+        asked = (self.room.id, self._actor_id, self.request.nonce)
         row = await self._manager.row(
             "SELECT request_hash, answer FROM receipts WHERE room_id = %s AND author_id = %s AND nonce = %s",
             *asked,
         )
         if row is not None:
-            if bytes(row[0]) != self._request.digest:
+            if bytes(row[0]) != self.request.digest:
                 raise NonceConflict
             answer = msgspec.convert(row[1], Answer)
             raise Repeated(msgspec.structs.replace(answer, duplicate=True))
@@ -172,14 +154,14 @@ class Log:
                 self.now,
                 self.room.id,
             )
-        if self._request is not None:
+        if self.request is not None:
             await self._manager.execute(
                 "INSERT INTO receipts (room_id, author_id, nonce, request_hash, answer, at) "
                 "VALUES (%s, %s, %s, %s, %s::jsonb, %s)",
                 self.room.id,
                 self._actor_id,
-                self._request.nonce,
-                self._request.digest,
+                self.request.nonce,
+                self.request.digest,
                 msgspec.json.encode(self.reply).decode(),
                 self.now,
             )

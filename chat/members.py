@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from chat.errors import NoSuchRoom
+from accounts.names import name_key
+from chat.errors import NoSuchRoom, NotFound
 from chat.events import Person
 from chat.models import Room
 from chat.policy import Role, require_entry
+from chat.suggest import near
 from helpers.database import Manager
 
 MEMBER_COLUMNS = """u.id, u.name, u.is_guest, u.is_admin, coalesce(m.is_member, false), coalesce(m.role, 0),
     coalesce(m.voiced, false), m.muted_until, m.banned_until, m.out_until, coalesce(m.reason, ''),
-    m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1), clock_timestamp()"""
+    coalesce(m.muted_reason, ''), m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1), clock_timestamp()"""
 ROOM_FIELDS = tuple(Room._meta.sorted_field_names)  # noqa: SLF001 - peewee's own way to ask
 ROOM_COLUMNS = ", ".join(f"r.{name}" for name in ROOM_FIELDS)
 
@@ -39,6 +41,7 @@ class Member:
     banned_until: datetime | None
     out_until: datetime | None
     reason: str
+    muted_reason: str
     present_since: int | None
     read_seq: int
     floor: int
@@ -139,7 +142,10 @@ def require_address(slug: str) -> None:
 def admit(room: Room, member: Member) -> None:
     """Refuse who may not come in. Raises NoSuchRoom, Banned, Removed."""
     switches = room.set
-    closed = switches.private or room.kind == "direct" or (member.guest and not switches.guests_welcome)
+    closed = switches.private or (member.guest and not switches.guests_welcome)
+    # What two say to each other is no admin's business, and in the bin is nobody.
+    if room.kind != "room" and (not member.is_member or room.kind == "gone"):
+        raise NoSuchRoom
     if closed and not member.is_member and not member.admin:
         # A ban is told only to those who could know of the room.
         raise NoSuchRoom
@@ -175,3 +181,32 @@ async def member_in(manager: Manager, room_id: int, user_id: int) -> Member | No
         user_id,
     )
     return member_of(room_id, row) if row else None
+
+
+async def named_in(manager: Manager, room_id: int, name: str) -> Member:
+    """The account of that name, whatever the case, or a guest of it who is in this room, as the room knows them.
+
+    Raises NotFound with close names.
+    """
+    key = name_key(name.removeprefix("@"))
+    row = await manager.row(
+        f"SELECT {MEMBER_COLUMNS} FROM users u "
+        "LEFT JOIN memberships m ON m.room_id = %s AND m.user_id = u.id "
+        "WHERE u.name_key = %s AND u.id > 0 AND (NOT u.is_guest OR m.present_since IS NOT NULL) "
+        "ORDER BY u.is_guest LIMIT 1",
+        room_id,
+        key,
+    )
+    if row is None:
+        raise NotFound(name.removeprefix("@"), await _close_to(manager, room_id, key))
+    return member_of(room_id, row)
+
+
+async def _close_to(manager: Manager, room_id: int, key: str) -> list[str]:
+    rows = await manager.rows(
+        "SELECT u.name, u.name_key FROM memberships m JOIN users u ON u.id = m.user_id "
+        "WHERE m.room_id = %s AND (m.is_member OR m.present_since IS NOT NULL) LIMIT 1000",
+        room_id,
+    )
+    names = {name_key: name for name, name_key in rows}
+    return [names[close] for close in near(key, names)]

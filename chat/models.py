@@ -29,6 +29,7 @@ class Room(BaseModel):
     title = TextField()
     kind = TextField()
     topic = TextField()
+    welcome = TextField()
     switches = BinaryJSONField()
     last_seq = BigIntegerField()
     last_ordinal = BigIntegerField()

@@ -58,7 +58,9 @@ class Permission(Enum):
     REMOVE_OWN = "remove_own"
     UNDO_OWN = "undo_own"
     RENAME_SELF = "rename_self"
+    JOIN = "join"
     DIRECT = "direct"
+    CREATE_ROOM = "create_room"
     SET_TOPIC = "set_topic"
     INVITE = "invite"
     REMOVE_OTHERS = "remove_others"
@@ -88,7 +90,9 @@ LEAST_ROLE = {
     Permission.REMOVE_OWN: Role.GUEST,
     Permission.UNDO_OWN: Role.MEMBER,
     Permission.RENAME_SELF: Role.MEMBER,
+    Permission.JOIN: Role.MEMBER,
     Permission.DIRECT: Role.MEMBER,
+    Permission.CREATE_ROOM: Role.MEMBER,
     Permission.SET_TOPIC: Role.MODERATOR,
     Permission.INVITE: Role.MODERATOR,
     Permission.REMOVE_OTHERS: Role.MODERATOR,

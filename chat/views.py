@@ -18,7 +18,7 @@ from chat.errors import Banned, NoSuchRoom, Removed, Unavailable
 from chat.events import told_to
 from chat.handed import invitation_of
 from chat.history import PAGE
-from chat.input import require_patience, say
+from chat.input import require_patience, say, takes_part
 from chat.keys import NODE
 from chat.listing import index_of, line_of
 from chat.log import Nonce, new_nonce
@@ -70,7 +70,7 @@ async def _directory(request: web.Request, form: Form) -> web.StreamResponse:
     node, user = request.config_dict[NODE], user_of(request)
     listing = await rooms.visible_to(node, user.id)
     context = {
-        "listing": [line_of(room) for room in listing],
+        "listing": [line_of(room) for room in listing if room.kind == "room"],
         "rooms": await index_of(node, user.id),
         "errors": form.errors,
         "values": form.values,
@@ -115,10 +115,13 @@ async def _room_page(
     older = bool(entries) and bool((await node.history.before(room.id, first, 1, member.floor)).entries)
     newer = bool(entries) and bool((await node.history.after(room.id, last, 1, member.floor)).entries)
     channel = node.hub.here(room.id) or await node.hub.look(room.id)
+    index = await index_of(node, member.user_id, room.slug)
+    # A conversation is called by the other one's name, so the room alone cannot tell.
+    title = next((line["title"] for line in index if line["current"]), room.title)
     context = {
-        "room": {**room.told(), "private": room.set.private},
+        "room": {**room.told(), "private": room.set.private, "title": title},
         "you": {"id": member.user_id, "name": member.name, "role": member.role.word},
-        "rooms": await index_of(node, member.user_id, room.slug),
+        "rooms": index,
         "people": [{**one.told(), "here": True} for one in channel.people(node.limits.people)],
         "here_count": len(channel.here),
         "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
@@ -147,7 +150,8 @@ async def say_by_form(request: web.Request) -> web.StreamResponse:
     slug = request.match_info["slug"]
     try:
         room, member = await enter(node.manager, user.id, slug)
-        member = await membership.join(node, room, member)
+        if takes_part(form["text"]):
+            member = await membership.join(node, room, member)
         require_patience(node, user.id)
         answer = await say(node, room, member, form["text"], _nonce(form["nonce"]))
         if answer.text:

@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from accounts.actions import Newcomer, enrol
 from accounts.models import User
 from chat.actions import rooms
-from chat.errors import Banned, SlugTaken
+from chat.errors import SlugTaken
 from chat.events import MemberAdded
+from chat.log import Log
 from chat.members import Member, find_room
 from chat.models import Room
 from chat.node import Node
 from chat.parts import tidy
-from chat.policy import Permission, require
+from chat.policy import Permission, require, require_entry
 from chat.signals import Belongs
 from helpers.errors import AppError
 
@@ -93,27 +94,40 @@ async def look(node: Node, token: str) -> Invited:
 async def accept(node: Node, token: str, comer: Newcomer | User) -> tuple[User, Invited]:
     """Use an invitation: for an account there is, or together with making one. All of it happens, or nothing.
 
-    Who is a member already uses nothing up. Raises NoInvitation, Banned, NameTaken.
+    Who is a member already uses nothing up. Raises NoInvitation, Banned, Removed, NameTaken.
     """
     invited = await look(node, token)
     if invited.room_id is None:
         async with node.manager.transaction():
-            await _use(node, invited)
+            await use(node, invited)
             user = comer if isinstance(comer, User) else await enrol(node.manager, comer)
         return user, invited
     async with node.journal.transaction(invited.room_id) as log:
         user = comer if isinstance(comer, User) else await enrol(node.manager, comer)
         member = await log.member(user.id)
-        if member.banned_until is not None and member.banned_until > log.now:
-            raise Banned(member.banned_until, reason=member.reason, room=log.room.slug, now=log.now)
+        require_welcome(log, member)
         if not member.is_member:
-            await _use(node, invited)
+            await use(node, invited)
             await log.record(MemberAdded(by=member.person, user=member.person))
     node.hub.audience.signal(Belongs(user.id, invited.room_id, True))
     return user, invited
 
 
-async def _use(node: Node, invited: Invited) -> None:
+def require_welcome(log: Log, member: Member) -> None:
+    """An invitation opens every door but that of one who was shown out. Raises Banned, Removed, NoInvitation."""
+    if log.room.kind != "room":
+        raise NoInvitation
+    require_entry(
+        now=log.now,
+        banned_until=member.banned_until,
+        out_until=member.out_until,
+        reason=member.reason,
+        room=log.room.slug,
+    )
+
+
+async def use(node: Node, invited: Invited) -> None:
+    """Use an invitation up by one, inside the transaction of what it is used for. Raises NoInvitation."""
     used = await node.manager.row(
         "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s AND revoked_at IS NULL "
         "AND (expires_at IS NULL OR expires_at > now()) AND (uses_left IS NULL OR uses_left > 0) RETURNING id",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from accounts.actions import rename
 from accounts.errors import NameTaken
 from accounts.names import LONGEST
+from chat.actions import invitations
 from chat.actions.actors import actor_in
-from chat.errors import Already, Conflict, TooLong
-from chat.events import MemberAdded, Renamed
+from chat.actions.hearing import heard_everywhere
+from chat.comings import leave as see_out
+from chat.errors import Already, Conflict, DirectRoom, LastOwner, NoSuchRoom, NotAMember, TooLong
+from chat.events import MemberAdded, MemberRemovedSelf, Renamed
 from chat.log import Answer, Request
-from chat.members import Member, admit
+from chat.members import Member, admit, find_room
 from chat.models import Room
 from chat.node import Node
-from chat.policy import Permission, require
+from chat.policy import Permission, Role, require
 from chat.signals import Belongs, ReadMoved
 
 
@@ -31,6 +36,82 @@ async def join(node: Node, room: Room, member: Member) -> Member:
             member = await log.member(member.user_id)
     node.hub.audience.signal(Belongs(member.user_id, room.id, member.is_member))
     return member
+
+
+async def join_by_word(
+    node: Node, here: Room, member: Member, slug: str, code: str, request: Request | None = None
+) -> Answer:
+    """Become a member of another room, by an invitation's code where it asks for one. The receipt is kept here.
+
+    Raises NoSuchRoom, Banned, Removed, NoInvitation, NotAllowed.
+    """
+    # By its link, or by the last word of that alone.
+    token = code.strip().rpartition("/")[2]
+    try:
+        there = await find_room(node.manager, slug)
+    except NoSuchRoom:
+        # With a code that is no good, a room that is not there answers like one that one may not know of.
+        raise invitations.NoInvitation if token else NoSuchRoom from None
+    async with node.journal.transactions([here.id, there.id], member.user_id, request) as logs:
+        log = logs[there.id]
+        comer = await log.member(member.user_id)
+        require(comer.role, Permission.JOIN, room=log.room.slug, command="join")
+        if not comer.is_member:
+            if token:
+                invited = await invitations.look(node, token)
+                if invited.room_id != there.id:
+                    raise invitations.NoInvitation
+                invitations.require_welcome(log, comer)
+                await invitations.use(node, invited)
+            else:
+                admit(log.room, comer)
+            await log.record(MemberAdded(by=comer.person, user=comer.person))
+        else:
+            admit(log.room, comer)
+        were = "are in" if comer.is_member else "joined"
+        logs[here.id].answer = f"You {were} #{log.room.slug}: /rooms/{log.room.slug}"
+    node.hub.audience.signal(Belongs(member.user_id, there.id, True))
+    return logs[here.id].reply
+
+
+async def leave(
+    node: Node, here: Room, member: Member, slug: str = "", request: Request | None = None
+) -> Answer:
+    """Be a member of a room no more, of this one where none is named; every tab of theirs there closes.
+
+    Raises NoSuchRoom, NotAMember, LastOwner, DirectRoom.
+    """
+    there = await find_room(node.manager, slug) if slug else here
+    async with node.journal.transactions([here.id, there.id], member.user_id, request) as logs:
+        log = logs[there.id]
+        goer = await log.member(member.user_id)
+        if there.id != here.id:
+            # Whether there is a room that one may not know of is not told.
+            admit(log.room, goer)
+        if not goer.is_member:
+            raise NotAMember(log.room.slug)
+        if log.room.kind == "direct":
+            raise DirectRoom
+        if goer.rank is Role.OWNER and await owners_in(node, log.room.id) == 1:
+            raise LastOwner
+        gone = await log.record(MemberRemovedSelf(by=goer.person, user=goer.person))
+        if goer.present_since is not None:
+            await see_out(log, goer.person, goer.present_since)
+        logs[here.id].answer = f"You left #{log.room.slug}. /join #{log.room.slug} brings you back."
+        if log.room.set.private:
+            logs[here.id].answer = f"You left #{log.room.slug}. Only an invitation brings you back."
+    node.hub.audience.signal(Belongs(member.user_id, there.id, False))
+    silent = await heard_everywhere(node, there.id, member.user_id, gone.seq)
+    reply = logs[here.id].reply
+    return msgspec.structs.replace(reply, text=reply.text + silent)
+
+
+async def owners_in(node: Node, room_id: int) -> int:
+    """How many own the room."""
+    count: int = await node.manager.value(
+        "SELECT count(*) FROM memberships WHERE room_id = %s AND role = %s AND is_member", room_id, Role.OWNER
+    )
+    return count
 
 
 async def mark_read(node: Node, room: Room, user_id: int, seq: int) -> None:

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from chat.actions.actors import actor_in
-from chat.errors import Archived, Gone, NotYours
+from chat.errors import Archived, EditWindow, Gone, NoMessage, NotYours
 from chat.events import MessageEdited, MessageRemoved
 from chat.log import Answer, Log, Repeated, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
-from chat.parts import mentioned, parse, tidy
+from chat.parts import Part, mentioned, parse, tidy
 from chat.policy import Permission, require, require_speech
 from chat.post import Post
 
+FURTHEST_BACK = 10_000
+
 
 async def post(
-    node: Node, room: Room, member: Member, text: str, request: Request, *, style: str = "", reply_to: int = 0
+    node: Node,
+    room: Room,
+    member: Member,
+    text: str,
+    request: Request,
+    *,
+    style: str = "",
+    reply_to: int = 0,
+    parts: list[Part] | None = None,
 ) -> Answer:
     """Say something. Returns once it is kept; the same request again returns the same answer.
+
+    `parts` is how it is shown, where that is not to be read from the text.
 
     Raises TooLong, Empty, Unreadable, TooFast, Gone (no such message to reply to), and what the journal refuses.
     """
@@ -31,8 +42,8 @@ async def post(
     require_speech_of(member, room)
     if reply_to:
         await _require_message(node, room, reply_to)
-    names = await names_in(node, room.id, text)
-    return await node.journal.append(written(room, member, text, request, names, style, reply_to))
+    names = {} if parts is not None else await names_in(node, room.id, text)
+    return await node.journal.append(written(room, member, text, request, names, style, reply_to, parts))
 
 
 def plain(room: Room, member: Member, text: str, request: Request) -> Post:
@@ -49,9 +60,10 @@ def written(
     names: Mapping[str, int] | None = None,
     style: str = "",
     reply_to: int = 0,
+    parts: list[Part] | None = None,
 ) -> Post:
     """The post of tidy words; `names` are the ids of those who may be meant by name."""
-    parts = parse(text, names)
+    parts = parse(text, names) if parts is None else parts
     return Post(
         room_id=room.id,
         room=room.slug,
@@ -75,13 +87,16 @@ def require_speech_of(member: Member, room: Room) -> None:
         now=datetime.now(UTC),
         voiced=member.voiced,
         muted_until=member.muted_until,
-        reason=member.reason,
+        reason=member.muted_reason,
         room=room.slug,
     )
 
 
 async def edit(node: Node, room: Room, member: Member, target: int, text: str, request: Request) -> Answer:
-    """Change one's own words. Raises Gone, NotYours, and what forbids to speak."""
+    """Change one's own words, a few hours long; 0 means the last that were said here.
+
+    Raises Gone, NotYours, EditWindow, NoMessage, and what forbids to speak.
+    """
     text = tidy(text, node.limits.text)
     names = await names_in(node, room.id, text)
     parts = parse(text, names)
@@ -89,9 +104,12 @@ async def edit(node: Node, room: Room, member: Member, target: int, text: str, r
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await actor_in(log, member.user_id)
             require_speech_of(actor, log.room)
-            author_id = await _author(node, log, target)
+            target = target or await _last_of(node, log, actor.user_id)
+            author_id, at = await _said_by(node, log, target)
             if author_id != actor.user_id:
                 raise NotYours
+            if log.now - at > timedelta(seconds=node.limits.edit):
+                raise EditWindow(node.limits.edit // 3600)
             encoded = msgspec.Raw(msgspec.json.encode(parts))
             await log.record(MessageEdited(by=actor.person, target=target, text=text, parts=encoded))
     except Repeated as repeated:
@@ -102,13 +120,17 @@ async def edit(node: Node, room: Room, member: Member, target: int, text: str, r
 async def remove(
     node: Node, room: Room, member: Member, target: int, request: Request, reason: str = ""
 ) -> Answer:
-    """Take back one's own words, or as a moderator another's. Raises Gone, NotAllowed, RankTooHigh."""
+    """Take back one's own words, or as a moderator another's; 0 means the last of one's own.
+
+    Raises Gone, NoMessage, NotAllowed, RankTooHigh.
+    """
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await actor_in(log, member.user_id)
             if log.room.set.archived:
                 raise Archived(log.room.slug)
-            author_id = await _author(node, log, target)
+            target = target or await _last_of(node, log, actor.user_id)
+            author_id, _ = await _said_by(node, log, target)
             if author_id != actor.user_id:
                 author = await log.member(author_id)
                 require(
@@ -119,7 +141,10 @@ async def remove(
                     room=log.room.slug,
                     name=author.name,
                 )
-            await log.record(MessageRemoved(by=actor.person, target=target, reason=reason))
+            removed = await log.record(MessageRemoved(by=actor.person, target=target, reason=reason))
+            await keep_act(
+                node, log, actor, removed, permission, target=author, reason=reason, undoable=True
+            )
     except Repeated as repeated:
         return repeated.answer
     return log.reply
@@ -147,14 +172,30 @@ async def _require_message(node: Node, room: Room, seq: int) -> None:
         raise Gone
 
 
-async def _author(node: Node, log: Log, target: int) -> Any:
+async def _last_of(node: Node, log: Log, user_id: int) -> int:
+    """The number of the last words somebody said here, of those that are there to be read. Raises NoMessage."""
+    # The look back has an end: who has not spoken for so long does not wait for the whole log to be read.
+    seq: int | None = await node.manager.value(
+        "SELECT seq FROM messages WHERE room_id = %s AND seq > %s AND author_id = %s AND kind = 'message' "
+        "AND gone_seq IS NULL ORDER BY seq DESC LIMIT 1",
+        log.room.id,
+        max(log.room.cleared_upto, log.room.last_seq - FURTHEST_BACK),
+        user_id,
+    )
+    if seq is None:
+        raise NoMessage
+    return seq
+
+
+async def _said_by(node: Node, log: Log, target: int) -> tuple[int, datetime]:
+    """Whose words these are and since when they stand there. Raises Gone."""
     row = await node.manager.row(
-        "SELECT author_id FROM messages WHERE room_id = %s AND seq = %s AND kind = 'message' AND gone_seq IS NULL "
-        "AND seq > %s",
+        "SELECT author_id, at FROM messages WHERE room_id = %s AND seq = %s AND kind = 'message' "
+        "AND gone_seq IS NULL AND seq > %s",
         log.room.id,
         target,
         log.room.cleared_upto,
     )
     if row is None:
         raise Gone
-    return row[0]
+    return row[0], row[1]

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 import msgspec
-from redis.exceptions import RedisError
 
 from accounts.names import name_key
 from chat.actions.actors import actor_in
+from chat.actions.hearing import heard_everywhere
+from chat.actions.ruling import keep_act, named_over, require_rule
 from chat.comings import leave
-from chat.errors import Already, LastOwner, NotHere, NotSet
+from chat.errors import Already, LastOwner, NoGuest, NotHere, NotSet
 from chat.events import MemberKicked, RoleChanged, RoomCleared
 from chat.log import Answer, Log, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
-from chat.policy import Permission, Role, require
+from chat.policy import Permission, Role
 from chat.signals import Belongs
 from chat.times import say_count, say_moment
-
-logger = logging.getLogger(__name__)
 
 
 async def kick(
@@ -34,10 +32,7 @@ async def kick(
     reason = reason[: node.limits.reason]
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
-        # Twice: who may show nobody out need not learn who has an account.
-        _require(log, actor, Permission.KICK, None, "kill")
-        target = await log.named(nick)
-        _require(log, actor, Permission.KICK, target, "kill")
+        target = await named_over(log, actor, Permission.KICK, nick, "kill")
         if not target.is_member and target.present_since is None:
             raise NotHere(target.name, log.room.slug)
         until = log.now + timedelta(seconds=node.limits.kick)
@@ -46,23 +41,13 @@ async def kick(
         )
         if target.present_since is not None and log.room.set.comings_and_goings:
             await leave(log, target.person, target.present_since)
+        await keep_act(node, log, actor, kicked, Permission.KICK, target=target, reason=reason)
         log.answer = f"Removed @{target.name}. They can come back in {node.limits.kick} s."
     if log.room.set.private:
         # Their sockets in other rooms must not go on hearing how much is said here.
         node.hub.audience.signal(Belongs(target.user_id, room.id, False))
-    silent = await _see_out(node, room.id, target.user_id, kicked.seq)
+    silent = await heard_everywhere(node, room.id, target.user_id, kicked.seq)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
-
-
-async def _see_out(node: Node, room_id: int, user_id: int, seq: int) -> str:
-    """Wait until every process with sockets of theirs has heard; what to say of those that did not."""
-    try:
-        nodes = await node.presence.nodes(room_id, user_id)
-    except (RedisError, OSError) as error:
-        logger.warning("moderation: who holds sockets of user %d is not known: %s", user_id, error)
-        return " Redis does not answer: other processes follow as soon as they read the log."
-    silent = await node.hub.confirm(room_id, seq, nodes)
-    return " One process has not answered yet; it follows when it reads the log." if silent else ""
 
 
 async def clear(
@@ -72,19 +57,20 @@ async def clear(
 
     Raises NotAllowed.
     """
+    reason = reason[: node.limits.reason]
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
-        _require(log, actor, Permission.CLEAR, None, "clear")
+        require_rule(log, actor, Permission.CLEAR, None, "clear")
         count = log.room.last_ordinal - log.room.cleared_ordinal
         undo_until = log.now + timedelta(seconds=node.limits.undo)
-        await log.record(
+        cleared = await log.record(
             RoomCleared(
-                by=actor.person,
-                upto=log.room.last_seq,
-                count=count,
-                undo_until=undo_until,
-                reason=reason[: node.limits.reason],
+                by=actor.person, upto=log.room.last_seq, count=count, undo_until=undo_until, reason=reason
             )
+        )
+        before = {"count": count}
+        await keep_act(
+            node, log, actor, cleared, Permission.CLEAR, reason=reason, before=before, undoable=True
         )
         log.answer = (
             f"Cleared: {say_count(count, 'message')}. /undo brings them back until {say_moment(undo_until)}."
@@ -104,56 +90,44 @@ async def set_role(
 ) -> Answer:
     """Give a member another rank, or step down oneself. The last owner stays one.
 
-    Raises NotFound, NotHere, NotAllowed, RankTooHigh, ThatIsYou, Already, NotSet, LastOwner.
+    Raises NotFound, NotHere, NoGuest, NotAllowed, RankTooHigh, ThatIsYou, Already, NotSet, LastOwner.
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
         if name_key(nick) != name_key(actor.name):
-            _require(log, actor, Permission.SET_ROLE, None, command)
+            require_rule(log, actor, Permission.SET_ROLE, None, command)
         target = await log.named(nick)
         oneself = target.user_id == actor.user_id
-        _require(log, actor, Permission.SET_ROLE, target, command, to=role)
+        if command == "owner" and target.rank is Role.OWNER and not oneself:
+            raise Already(f"@{target.name} is an owner already")
+        require_rule(log, actor, Permission.SET_ROLE, target, command, to=role)
+        if target.guest:
+            raise NoGuest(target.name)
         if not target.is_member:
             raise NotHere(target.name, log.room.slug)
-        if command == "op" and target.rank >= role:
+        if command in ("op", "owner") and target.rank >= role:
             raise Already(f"@{target.name} is {target.rank.one} already")
         if command == "deop" and target.rank <= role:
             raise NotSet(f"@{target.name} is {target.rank.one}")
-        if target.rank is Role.OWNER and await _owners(node, log) == 1:
+        if target.rank is Role.OWNER and await owners_of(node, log) == 1:
             raise LastOwner
-        await log.record(RoleChanged(by=actor.person, user=target.person, role=role.word))
+        changed = await log.record(RoleChanged(by=actor.person, user=target.person, role=role.word))
+        before = {"role": int(target.rank)}
+        await keep_act(
+            node, log, actor, changed, Permission.SET_ROLE, target=target, before=before, undoable=True
+        )
         log.answer = f"{'You are' if oneself else f'@{target.name} is'} {role.one} of #{log.room.slug} now."
         if oneself:
-            log.answer += " Only another owner can change that."
-    return log.reply
+            log.answer += " Only another owner can change that, or you by /undo."
+    silent = await heard_everywhere(node, room.id, target.user_id, changed.seq)
+    return msgspec.structs.replace(log.reply, text=log.answer + silent)
 
 
-async def _owners(node: Node, log: Log) -> int:
+async def owners_of(node: Node, log: Log) -> int:
+    """How many own the room: the last one stays."""
     count: int = await node.manager.value(
         "SELECT count(*) FROM memberships WHERE room_id = %s AND role = %s AND is_member",
         log.room.id,
         Role.OWNER,
     )
     return count
-
-
-def _require(
-    log: Log,
-    actor: Member,
-    permission: Permission,
-    target: Member | None,
-    command: str,
-    to: Role | None = None,
-) -> None:
-    oneself = target is not None and target.user_id == actor.user_id
-    require(
-        actor.role,
-        permission,
-        over=None if target is None or oneself else target.role,
-        oneself=oneself,
-        to=to,
-        switches=log.room.set,
-        room=log.room.slug,
-        command=command,
-        name=target.name if target else "",
-    )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from chat.actions.rooms import TITLE
 from chat.node import Node
 
 MOST = 500
-PREVIEWS = """SELECT r.id, r.uuid, r.slug, r.title, r.topic, coalesce((r.switches->>'private')::boolean, false),
+PREVIEWS = f"""SELECT r.id, r.uuid, r.slug, {TITLE}, r.topic, coalesce((r.switches->>'private')::boolean, false),
     r.last_seq, m.read_seq, greatest(0, r.last_ordinal - greatest(m.read_ordinal, r.cleared_ordinal)),
     (SELECT count(*) FROM mentions n WHERE n.room_id = r.id AND n.user_id = m.user_id
         AND n.seq > greatest(m.read_seq, r.cleared_upto)),

@@ -11,6 +11,7 @@ import msgspec
 import peewee
 
 from chat.actions.actors import actor_in
+from chat.actions.ruling import keep_act
 from chat.errors import BadSlug, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
 from chat.log import Answer, Request
@@ -53,40 +54,71 @@ async def create(
     guests: bool = False,
 ) -> Room:
     """Make a room; who makes it owns it. Raises BadSlug, ReservedSlug, SlugTaken, TooLong, Unreadable."""
-    slug = require_slug(slug)
-    title = tidy(title or slug, MOST_TITLE, "title")
-    topic = tidy(topic, node.limits.topic, "topic") if topic.strip() else ""
-    switches = Switches(private=private, guests_welcome=guests)
     try:
         async with node.manager.transaction():
-            if await node.manager.value("SELECT 1 FROM room_slugs WHERE slug = %s", slug):
-                raise SlugTaken(slug)
-            row = await node.manager.row(
-                f"INSERT INTO rooms AS r (slug, title, topic, switches, created_by) "
-                f"VALUES (%s, %s, %s, %s::jsonb, %s) RETURNING {ROOM_COLUMNS}",
-                slug,
-                title,
-                topic,
-                msgspec.json.encode(switches.told()).decode(),
-                user_id,
+            room = await _insert(
+                node, user_id, slug, title, topic, Switches(private=private, guests_welcome=guests)
             )
-            assert row is not None
-            room = room_of(row)
-            if user_id:
-                await node.manager.execute(
-                    "INSERT INTO memberships (room_id, user_id, role) VALUES (%s, %s, %s)",
-                    room.id,
-                    user_id,
-                    Role.OWNER,
-                )
     except peewee.IntegrityError as error:
         raise SlugTaken(slug) from error
     if user_id:
-        async with node.journal.transaction(room.id) as log:
-            owner = await log.member(user_id)
-            await log.record(MemberAdded(by=owner.person, user=owner.person))
-        node.hub.audience.signal(Belongs(user_id, room.id, True))
+        await _begin(node, room, user_id)
     return await find_room(node.manager, slug)
+
+
+async def create_by_word(
+    node: Node, room: Room, member: Member, slug: str, private: bool, request: Request | None = None
+) -> Answer:
+    """The same for somebody who asks for it in another room, where the receipt is kept.
+
+    Raises NotAllowed, BadSlug, ReservedSlug, SlugTaken.
+    """
+    slug = require_slug(slug)
+    try:
+        async with node.journal.transaction(room.id, member.user_id, request) as log:
+            actor = await actor_in(log, member.user_id)
+            require(actor.role, Permission.CREATE_ROOM, command="create")
+            made = await _insert(node, actor.user_id, slug, slug, "", Switches(private=private))
+            log.answer = f"#{slug} is yours: /rooms/{slug}"
+    except peewee.IntegrityError as error:
+        raise SlugTaken(slug) from error
+    await _begin(node, made, member.user_id)
+    return log.reply
+
+
+async def _insert(node: Node, user_id: int, slug: str, title: str, topic: str, switches: Switches) -> Room:
+    slug = require_slug(slug)
+    title = tidy(title or slug, MOST_TITLE, "title")
+    topic = tidy(topic, node.limits.topic, "topic") if topic.strip() else ""
+    if await node.manager.value("SELECT 1 FROM room_slugs WHERE slug = %s", slug):
+        raise SlugTaken(slug)
+    row = await node.manager.row(
+        f"INSERT INTO rooms AS r (slug, title, topic, switches, created_by) "
+        f"VALUES (%s, %s, %s, %s::jsonb, %s) RETURNING {ROOM_COLUMNS}",
+        slug,
+        title,
+        topic,
+        msgspec.json.encode(switches.told()).decode(),
+        user_id,
+    )
+    assert row is not None
+    room = room_of(row)
+    if user_id:
+        await node.manager.execute(
+            "INSERT INTO memberships (room_id, user_id, role) VALUES (%s, %s, %s)",
+            room.id,
+            user_id,
+            Role.OWNER,
+        )
+    return room
+
+
+async def _begin(node: Node, room: Room, user_id: int) -> None:
+    """The first entry of its log: who owns it."""
+    async with node.journal.transaction(room.id) as log:
+        owner = await log.member(user_id)
+        await log.record(MemberAdded(by=owner.person, user=owner.person))
+    node.hub.audience.signal(Belongs(user_id, room.id, True))
 
 
 async def set_topic(
@@ -97,7 +129,9 @@ async def set_topic(
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
         require(actor.role, Permission.SET_TOPIC, switches=log.room.set, room=log.room.slug, command="topic")
-        await log.record(TopicChanged(by=actor.person, topic=topic))
+        before = {"topic": log.room.topic}
+        changed = await log.record(TopicChanged(by=actor.person, topic=topic))
+        await keep_act(node, log, actor, changed, Permission.SET_TOPIC, before=before, undoable=True)
         log.answer = "The topic is set." if topic else "The topic is empty now."
     return log.reply
 
@@ -119,7 +153,11 @@ class Listed:
     mentions: int
 
 
-LIST = """SELECT r.slug, r.title, r.topic, r.kind, coalesce((r.switches->>'private')::boolean, false),
+# A room of two is called by the other one's name.
+TITLE = """CASE WHEN r.kind = 'direct' THEN coalesce((SELECT o.name FROM direct_rooms d
+    JOIN users o ON o.id = CASE WHEN d.low = m.user_id THEN d.high ELSE d.low END WHERE d.room_id = r.id), '')
+    ELSE r.title END"""
+LIST = f"""SELECT r.slug, {TITLE}, r.topic, r.kind, coalesce((r.switches->>'private')::boolean, false),
     coalesce((r.switches->>'archived')::boolean, false),
     (SELECT count(*) FROM memberships p WHERE p.room_id = r.id AND p.present_since IS NOT NULL), r.last_at,
     coalesce(m.is_member, false),
@@ -129,7 +167,7 @@ LIST = """SELECT r.slug, r.title, r.topic, r.kind, coalesce((r.switches->>'priva
     FROM rooms r LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = %s
     WHERE (m.is_member OR (r.kind = 'room' AND NOT coalesce((r.switches->>'private')::boolean, false)))
         AND (m.banned_until IS NULL OR m.banned_until < now()) AND (%s OR m.is_member)
-    ORDER BY {order} LIMIT %s"""
+    ORDER BY {{order}} LIMIT %s"""
 
 
 async def visible_to(node: Node, user_id: int, *, mine: bool = False, most: int = 500) -> list[Listed]:

@@ -3,11 +3,13 @@
 import re
 import types
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from chat.times import read_duration
 
+_LINK = re.compile(r"(?:\A#?m?|[?&]at=\d{1,15}#m|[?&]at=|#m)(\d{1,15})\Z", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
@@ -161,6 +163,41 @@ class Remainder(Converter):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageLink(Converter):
+    """The address of a message as the page gives it, or its number in this room alone. Read as the number.
+
+    That the address is of this room, the number cannot tell: what is not here is not found here.
+    """
+
+    kind: ClassVar[str] = "message"
+
+    def read(self, token: Token) -> int:
+        found = _LINK.search(token.word)
+        if token.quoted or found is None:
+            raise Misfit
+        return int(found[1])
+
+    def hint(self, name: str) -> str:
+        return "<link>"
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar(Converter):
+    kind: ClassVar[str] = "date"
+
+    def read(self, token: Token) -> date:
+        if token.quoted or not _DATE.fullmatch(token.word):
+            raise Misfit
+        try:
+            return date.fromisoformat(token.word)
+        except ValueError:
+            raise Misfit from None
+
+    def hint(self, name: str) -> str:
+        return "YYYY-MM-DD"
+
+
+@dataclass(frozen=True, slots=True)
 class Flag(Converter):
     """An option that is said or not said, without a value."""
 
@@ -173,6 +210,10 @@ Slug = Annotated[str, RoomName()]
 """A room's address; the `#` is optional."""
 Name = Annotated[str, CommandName()]
 """A command's name; the `/` is optional."""
+Day = Annotated[date, Calendar()]
+"""A day: 2026-05-03."""
+Link = Annotated[int, MessageLink()]
+"""The number of a message: by its link, `#12`, or `12`."""
 Duration = Annotated[timedelta, Length()]
 """A length of time: digits and one of s, m, h, d, w, nothing else."""
 Rest = Annotated[str, Remainder()]

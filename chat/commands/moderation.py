@@ -6,6 +6,7 @@ from chat.actions import moderation as actions
 from chat.actions import undo as undoing
 from chat.commands.command import CommandTable, Context
 from chat.commands.converters import Nick, Rest
+from chat.commands.oneself import ONLY_A_PAGE
 from chat.log import Answer
 from chat.policy import Permission, Role
 
@@ -19,8 +20,11 @@ async def kill(context: Context, user: Nick, reason: Rest = "") -> Answer:
 
 
 @moderation.command(Permission.CLEAR, example="/clear a clean page")
-async def clear(context: Context, reason: Rest = "") -> Answer:
+async def clear(context: Context, reason: Rest = "") -> Answer | str:
     """Empties the room for all; undo 15 min"""
+    if reason.lower() == "me":
+        # It means one's own view: nobody else's is to be emptied for it.
+        return ONLY_A_PAGE
     return await actions.clear(context.node, context.room, context.member, reason, context.request)
 
 

@@ -141,3 +141,22 @@ def test_words_are_kept_by_the_function_of_before_and_by_the_one_of_now(empty: s
         now = "SELECT verdict, seq, ordinal FROM journal_append(%s::jsonb, false)"
         assert connection.execute(now % (post % "new")).fetchall() == [("ok", 2, 2)]
         assert connection.execute(now % (post % "old")).fetchall() == [("again", 1, 1)]
+
+
+def test_a_site_in_use_gets_rooms_of_two_and_a_bin(empty: str) -> None:
+    run_up_to(empty, "005_journal_by_key")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga'), (8, 'ann', 'ann')"
+        )
+        connection.execute("INSERT INTO rooms (id, slug, title) VALUES (3, 'lobby', 'The lobby')")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("UPDATE rooms SET kind = 'gone'")
+        assert "007_rooms" in migrate(empty)
+        room = "SELECT slug, title, kind, welcome FROM rooms"
+        assert connection.execute(room).fetchall() == [("lobby", "The lobby", "room", "")]
+        connection.execute("UPDATE rooms SET kind = 'gone', welcome = 'Hello'")
+        pair = "INSERT INTO direct_rooms (low, high, room_id) VALUES (7, 8, 3)"
+        connection.execute(pair)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute(pair)

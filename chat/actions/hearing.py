@@ -1,0 +1,25 @@
+"""What ends somebody's place in a room is heard by every process before whoever did it is answered."""
+
+from __future__ import annotations
+
+import logging
+
+from redis.exceptions import RedisError
+
+from chat.node import Node
+
+logger = logging.getLogger(__name__)
+
+
+async def heard_everywhere(node: Node, room_id: int, user_id: int, seq: int) -> str:
+    """Wait until every process with sockets of theirs has heard up to that number, at most a second.
+
+    Returns what to say of those that did not.
+    """
+    try:
+        nodes = await node.presence.nodes(room_id, user_id)
+    except (RedisError, OSError) as error:
+        logger.warning("who holds sockets of user %d is not known: %s", user_id, error)
+        return " Redis does not answer: other processes follow as soon as they read the log."
+    silent = await node.hub.confirm(room_id, seq, nodes)
+    return " One process has not answered yet; it follows when it reads the log." if silent else ""
