@@ -17,6 +17,7 @@ from accounts.site import SiteCard
 from accounts.storage import KEPT, Kept
 from aiochat import __version__
 from aiochat.settings import Settings
+from aiochat.welcome import address
 from chat.keys import NODE
 from chat.models import MODELS
 from chat.node import Limits, Node
@@ -70,7 +71,7 @@ async def node(app: web.Application) -> AsyncIterator[None]:
     )
     app[MANAGER].bind(MODELS)
     async with Node(app[MANAGER], app[BUS], app[REDIS], limits) as opened:
-        opened.public_url = settings.public_url or ""
+        opened.public_url = address(settings)
         opened.version = __version__
         app[NODE] = opened
         yield
