@@ -344,7 +344,7 @@ class Channel:
                     self.here[user.id].person = user
                 for listener in self.listeners.of(user.id):
                     listener.member.name = user.name
-            case RoleChanged(user=user, role=word):
+            case RoleChanged(user=user, role=word, voiced=voiced):
                 role = Role.named(word)
                 assert role is not None
                 self.ranks[user.id] = role
@@ -352,14 +352,15 @@ class Channel:
                     self.here[user.id].role = role
                 for listener in self.listeners.of(user.id):
                     listener.member.rank = role
+                    listener.member.voiced = listener.member.voiced if voiced is None else voiced
             case MemberBanned(user=user) | MemberRemovedSelf(user=user):
                 self.ranks.pop(user.id, None)
             case MemberKicked(user=user):
                 if self.room.set.private:
                     self.ranks.pop(user.id, None)
-            case MemberMuted(user=user, until=until):
+            case MemberMuted(user=user, until=until, reason=reason):
                 for listener in self.listeners.of(user.id):
-                    listener.member.muted_until = until
+                    listener.member.muted_until, listener.member.muted_reason = until, reason
             case MemberUnmuted(user=user):
                 for listener in self.listeners.of(user.id):
                     listener.member.muted_until = None

@@ -142,10 +142,11 @@ class TopicChanged(Recorded, frozen=True, tag="topic"):
 
 
 class RoleChanged(Recorded, frozen=True, tag="role"):
-    """Has another role."""
+    """Has another role; or, where `voiced` is given, may speak in a moderated room from now on, or may not."""
 
     user: Person
     role: str
+    voiced: bool | None = None
 
 
 class MemberKicked(Recorded, frozen=True, tag="kicked"):
@@ -197,9 +198,13 @@ class MessageUnpinned(Recorded, frozen=True, tag="unpinned"):
 
 
 class SettingsChanged(Recorded, frozen=True, tag="settings"):
-    """Switches, the title or the address of the room are others now; `changed` holds the new values."""
+    """Switches, the title or the address of the room are others now; `changed` holds the new values.
+
+    With `offered` and `until` in it an owner offers their place to somebody, who may take it until then.
+    """
 
     changed: dict[str, Any]
+    reason: str = ""
 
 
 class Audited(Recorded, frozen=True, tag="audit"):

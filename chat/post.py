@@ -20,6 +20,7 @@ from chat.errors import (
     NotAMember,
     NotVoiced,
     Removed,
+    TooFast,
 )
 from chat.events import MessagePosted, Person
 from chat.log import Answer
@@ -165,6 +166,8 @@ def refusal(verdict: str, post: Post, until: datetime | None) -> AppError:
             return Archived(post.room)
         case "room_locked":
             return Locked(post.room)
+        case "slow" if until is not None:
+            return TooFast((until - datetime.now(UTC)).total_seconds(), slow_mode=True)
         case "moderated":
             return NotVoiced(post.room)
         case "suspended":

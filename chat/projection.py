@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
+
 from chat.events import (
     Audited,
     MemberAdded,
@@ -82,10 +84,12 @@ async def apply(manager: Manager, room_id: int, event: RecordedEvent) -> None:
             )
         case MemberRemovedSelf(user=user):
             await _set(manager, "is_member = false, role = 2, voiced = false", room_id, user.id)
-        case RoleChanged(user=user, role=role):
+        case RoleChanged(user=user, role=role, voiced=voiced):
             rank = Role.named(role)
             assert rank is not None
-            await _set(manager, "role = %s", room_id, user.id, int(rank))
+            await _set(
+                manager, "role = %s, voiced = coalesce(%s, voiced)", room_id, user.id, int(rank), voiced
+            )
         case MemberKicked(user=user, until=until, reason=reason):
             # Of a private room nothing remains to come back to.
             await run(
@@ -110,14 +114,39 @@ async def apply(manager: Manager, room_id: int, event: RecordedEvent) -> None:
         case MemberUnbanned(user=user):
             await _set(manager, "banned_until = NULL, reason = ''", room_id, user.id)
         case MemberMuted(user=user, until=until, reason=reason):
-            await _set(manager, "muted_until = %s, reason = %s", room_id, user.id, until, reason)
+            # Who never was here can be muted before they come.
+            await run(
+                "INSERT INTO memberships (room_id, user_id, is_member, muted_until, muted_reason) "
+                "VALUES (%s, %s, false, %s, %s) ON CONFLICT (room_id, user_id) DO UPDATE "
+                "SET muted_until = excluded.muted_until, muted_reason = excluded.muted_reason",
+                room_id,
+                user.id,
+                until,
+                reason,
+            )
         case MemberUnmuted(user=user):
-            await _set(manager, "muted_until = NULL, reason = ''", room_id, user.id)
+            await _set(manager, "muted_until = NULL, muted_reason = ''", room_id, user.id)
         case TopicChanged(topic=topic):
             await run("UPDATE rooms SET topic = %s WHERE id = %s", topic, room_id)
-        case (
-            MessagePosted() | Renamed() | MessagePinned() | MessageUnpinned() | SettingsChanged() | Audited()
-        ):
+        case MessagePinned(target=target):
+            await run(
+                "INSERT INTO pins (room_id, seq, pinned_by, at) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                room_id,
+                target,
+                event.by.name,
+                event.at,
+            )
+        case MessageUnpinned(target=target):
+            await run("DELETE FROM pins WHERE room_id = %s AND seq = %s", room_id, target)
+        case SettingsChanged(changed=changed):
+            # Title and address are written by the action that records them: they may be taken.
+            if switches := changed.get("switches"):
+                await run(
+                    "UPDATE rooms SET switches = switches || %s::jsonb WHERE id = %s",
+                    msgspec.json.encode(switches).decode(),
+                    room_id,
+                )
+        case MessagePosted() | Renamed() | Audited():
             # Their own row is all there is of them, or the action that records them writes the rest.
             pass
         case _:
@@ -166,6 +195,9 @@ async def _take_back(manager: Manager, room_id: int, act: str, target: int, seq:
             await manager.execute(
                 "UPDATE messages SET gone_seq = NULL WHERE room_id = %s AND gone_seq = %s", room_id, target
             )
+        case "banned" | "muted" | "role" | "topic" | "settings":
+            # The entries that follow it say what is so again.
+            pass
         case _:
             raise ValueError(f"no way back from {act}")
 

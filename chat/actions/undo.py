@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
 from accounts.names import name_key
 from chat.actions.actors import actor_in
-from chat.errors import NothingToUndo, UndoExpired
-from chat.events import Undone
-from chat.log import Answer, Request
+from chat.actions.hearing import heard_everywhere
+from chat.actions.moderation import owners_of
+from chat.actions.returning import return_settings
+from chat.errors import LastOwner, NothingToUndo, RankTooHigh, UndoExpired
+from chat.events import (
+    MemberAdded,
+    MemberBanned,
+    MemberMuted,
+    MemberUnbanned,
+    MemberUnmuted,
+    RoleChanged,
+    TopicChanged,
+    Undone,
+)
+from chat.log import Answer, Log, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
-from chat.policy import Permission, require
+from chat.policy import Permission, Role, may, require
+from chat.signals import Belongs
 from chat.times import say_count
 
-NEWEST = """SELECT c.seq, m.kind, c.undo_until, c.count
-    FROM clears c JOIN messages m ON m.room_id = c.room_id AND m.seq = c.seq
-    JOIN users u ON u.id = m.author_id
-    WHERE c.room_id = %s AND c.undone_seq IS NULL AND (u.id = %s OR u.name_key = %s)
-    ORDER BY c.seq DESC LIMIT 1"""
+NEWEST = """SELECT a.seq, a.act, a.undo_until, a.before, a.target_id, a.actor_id
+    FROM acts a JOIN users u ON u.id = a.actor_id
+    WHERE a.room_id = %s AND a.undo_until IS NOT NULL AND a.undone_seq IS NULL AND (u.id = %s OR u.name_key = %s)
+    ORDER BY a.seq DESC LIMIT 20"""
+NEEDS = {
+    "cleared": Permission.CLEAR,
+    "purged": Permission.PURGE,
+    "removed": Permission.REMOVE_OWN,
+    "banned": Permission.BAN,
+    "muted": Permission.MUTE,
+    "role": Permission.SET_ROLE,
+    "topic": Permission.SET_TOPIC,
+    "settings": Permission.SETTINGS,
+}
+"""Who may do it may take it back: a moderator of before may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that can be undone, and what was so `before` it."""
+
+    seq: int
+    kind: str
+    until: datetime
+    before: dict[str, Any]
+    target_id: int | None
+    actor_id: int
 
 
 async def undo(
@@ -25,21 +66,173 @@ async def undo(
 ) -> Answer:
     """Take back the newest act here that can be: one's own, or as an owner somebody else's.
 
-    Raises NothingToUndo, UndoExpired, NotAllowed.
+    What another act has overtaken since then is passed over. The entries that follow say what is so again.
+    Raises NothingToUndo, UndoExpired, NotAllowed, RankTooHigh, LastOwner.
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
         others = bool(whose) and name_key(whose) != name_key(actor.name)
         permission = Permission.UNDO_OTHERS if others else Permission.UNDO_OWN
         require(actor.role, permission, switches=log.room.set, room=log.room.slug, command="undo")
-        row = await node.manager.row(
-            NEWEST, room.id, None if others else actor.user_id, name_key(whose) if others else ""
+        act, target = await _newest(node, log, actor, whose if others else "")
+        if act.until <= log.now:
+            raise UndoExpired(act.until, log.now)
+        _require_still(log, actor, act, target)
+        undoing = _Undoing(node, log, actor, act, target)
+        await undoing.run()
+        await node.manager.execute(
+            "UPDATE acts SET undone_seq = %s, undone_by = %s WHERE room_id = %s AND seq = %s",
+            log.events[0].seq,
+            actor.name,
+            log.room.id,
+            act.seq,
+        )
+        log.answer = f"Undone: {undoing.said}."
+    silent = ""
+    if target is not None:
+        if undoing.is_member_again:
+            node.hub.audience.signal(Belongs(target.user_id, room.id, True))
+        silent = await heard_everywhere(node, room.id, target.user_id, log.events[-1].seq)
+    return msgspec.structs.replace(log.reply, text=log.answer + silent)
+
+
+async def _newest(node: Node, log: Log, actor: Member, whose: str) -> tuple[Act, Member | None]:
+    rows = await node.manager.rows(
+        NEWEST, log.room.id, None if whose else actor.user_id, name_key(whose.removeprefix("@")) if whose else ""
+    )
+    for row in rows:
+        act = Act(*row)
+        target = await log.member(act.target_id) if act.target_id is not None else None
+        if _stands(log, act, target):
+            return act, target
+    raise NothingToUndo
+
+
+def _stands(log: Log, act: Act, target: Member | None) -> bool:
+    """Whether what the act brought about is so still."""
+    match act.kind, target:
+        case "banned", Member(banned_until=until):
+            return until is not None and until > log.now
+        case "muted", Member(muted_until=until):
+            return until is not None and until > log.now
+        case "role", Member(is_member=is_member, rank=rank):
+            return is_member and int(rank) != act.before["role"]
+        case _:
+            return True
+
+
+def _require_still(log: Log, actor: Member, act: Act, target: Member | None) -> None:
+    """Refuse who could not do it now. Who stepped down themselves may think better of it."""
+    if act.kind == "role" and act.actor_id == act.target_id == actor.user_id:
+        return
+    require(actor.role, NEEDS[act.kind], switches=log.room.set, room=log.room.slug, command="undo")
+    is_own = act.actor_id == actor.user_id
+    if target is not None and target.user_id != actor.user_id and target.role >= actor.role and not is_own:
+        raise RankTooHigh(target.name, target.role.one)
+
+
+@dataclass(slots=True)
+class _Undoing:
+    """One act on its way back."""
+
+    node: Node
+    log: Log
+    actor: Member
+    act: Act
+    target: Member | None
+    said: str = ""
+    is_member_again: bool = False
+
+    async def run(self) -> None:
+        by = self.actor.person
+        match self.act.kind, self.target:
+            case "cleared" | "purged", _:
+                await self._words(self.act.seq, self.act.kind, self.act.before.get("count", 0))
+            case "removed", _:
+                await self._one_message()
+            case "banned", Member() as target:
+                await self.log.record(Undone(by=by, target=self.act.seq, act="banned"))
+                await self._unban(target)
+            case "muted", Member() as target:
+                await self.log.record(Undone(by=by, target=self.act.seq, act="muted"))
+                await self._unmute(target)
+            case "role", Member() as target:
+                await self._role(target)
+            case "topic", _:
+                await self.log.record(Undone(by=by, target=self.act.seq, act="topic"))
+                await self.log.record(TopicChanged(by=by, topic=self.act.before["topic"]))
+                self.said = "the topic is what it was"
+            case _:
+                await self.log.record(Undone(by=by, target=self.act.seq, act=self.act.kind))
+                await return_settings(self.node, self.log, self.actor, self.act.before)
+                self.said = "the room is as it was"
+
+    async def _words(self, seq: int, kind: str, count: int) -> None:
+        await self.log.record(Undone(by=self.actor.person, target=seq, act=kind, count=count))
+        self.said = f"{say_count(count, 'message')} back"
+
+    async def _one_message(self) -> None:
+        row = await self.node.manager.row(
+            "SELECT seq, text, parts::text FROM messages WHERE room_id = %s AND gone_seq = %s",
+            self.log.room.id,
+            self.act.seq,
         )
         if row is None:
             raise NothingToUndo
-        seq, kind, undo_until, count = row
-        if undo_until <= log.now:
-            raise UndoExpired(undo_until)
-        await log.record(Undone(by=actor.person, target=seq, act=kind, count=count))
-        log.answer = f"Undone: {say_count(count, 'message')} back."
-    return log.reply
+        seq, text, parts = row
+        await self.log.record(
+            Undone(
+                by=self.actor.person,
+                target=self.act.seq,
+                act="removed",
+                message=seq,
+                text=text,
+                parts=msgspec.Raw((parts or "[]").encode()),
+                count=1,
+            )
+        )
+        self.said = "1 message back"
+
+    async def _unban(self, target: Member) -> None:
+        by, user, before = self.actor.person, target.person, self.act.before
+        until = _moment(before["banned_until"])
+        if until is not None and until > self.log.now:
+            await self.log.record(MemberBanned(by=by, user=user, until=until, reason=before["reason"]))
+            self.said = f"@{target.name} is banned as before"
+            return
+        await self.log.record(MemberUnbanned(by=by, user=user))
+        if before["is_member"] and not target.guest:
+            await self.log.record(MemberAdded(by=by, user=user))
+            self.is_member_again = True
+            rank = Role(before["role"])
+            # Nobody gives back a rank above their own: only an owner could.
+            if rank > Role.MEMBER and may(self.actor.role, Permission.SET_ROLE, self.log.room.set):
+                await self.log.record(RoleChanged(by=by, user=user, role=rank.word))
+        self.said = f"@{target.name} may come back"
+        if purged := before.get("purged"):
+            words = before.get("count", 0)
+            await self.log.record(Undone(by=by, target=purged, act="purged", count=words))
+            self.said += f", {say_count(words, 'message')} back"
+
+    async def _unmute(self, target: Member) -> None:
+        by, user, before = self.actor.person, target.person, self.act.before
+        until = _moment(before["muted_until"])
+        if until is not None and until > self.log.now:
+            await self.log.record(MemberMuted(by=by, user=user, until=until, reason=before["reason"]))
+            self.said = f"@{target.name} is muted as before"
+        else:
+            await self.log.record(MemberUnmuted(by=by, user=user))
+            self.said = f"@{target.name} may speak again"
+
+    async def _role(self, target: Member) -> None:
+        rank = Role(self.act.before["role"])
+        if target.rank is Role.OWNER and rank < Role.OWNER and await owners_of(self.node, self.log) == 1:
+            raise LastOwner
+        by = self.actor.person
+        await self.log.record(Undone(by=by, target=self.act.seq, act="role"))
+        await self.log.record(RoleChanged(by=by, user=target.person, role=rank.word))
+        self.said = f"@{target.name} is {rank.one} again"
+
+
+def _moment(kept: str | None) -> datetime | None:
+    return datetime.fromisoformat(kept).astimezone(UTC) if kept else None

@@ -1,0 +1,92 @@
+"""What every act of a moderator has in common: the rank rule, and the row it leaves for /log and /undo."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from chat.events import Recorded
+from chat.log import Log
+from chat.members import Member
+from chat.node import Node
+from chat.policy import Permission, Role, may, require
+
+KEEP = """INSERT INTO acts (room_id, seq, at, actor_id, actor_name, as_admin, act, line, target_id, target_name, reason,
+    before, undo_until) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)"""
+MOST_LINE = 1_000
+
+
+def require_rule(
+    log: Log,
+    actor: Member,
+    permission: Permission,
+    target: Member | None,
+    command: str,
+    to: Role | None = None,
+) -> None:
+    """Let pass who may do this to whom, as both are now, under the lock. Raises NotAllowed, RankTooHigh, ThatIsYou."""
+    oneself = target is not None and target.user_id == actor.user_id
+    require(
+        actor.role,
+        permission,
+        over=None if target is None or oneself else target.role,
+        oneself=oneself,
+        to=to,
+        switches=log.room.set,
+        room=log.room.slug,
+        command=command,
+        name=target.name if target else "",
+    )
+
+
+async def named_over(log: Log, actor: Member, permission: Permission, nick: str, command: str) -> Member:
+    """Whom an act is meant for. Who may do it to nobody need not learn who has an account.
+
+    Raises NotFound, NotAllowed, RankTooHigh, ThatIsYou.
+    """
+    require_rule(log, actor, permission, None, command)
+    target = await log.named(nick)
+    require_rule(log, actor, permission, target, command)
+    return target
+
+
+async def keep_act(
+    node: Node,
+    log: Log,
+    actor: Member,
+    event: Recorded,
+    permission: Permission,
+    *,
+    target: Member | None = None,
+    reason: str = "",
+    before: dict[str, Any] | None = None,
+    undoable: bool = False,
+) -> None:
+    """Write an act down in the log of moderation: never words of messages, never a code of an invitation.
+
+    `before` is what was so before, by which it can be undone while it is `undoable`: for `limits.undo` seconds.
+    """
+    line = log.request.line if log.request else ""
+    await node.manager.execute(
+        KEEP,
+        log.room.id,
+        event.seq,
+        log.now,
+        actor.user_id,
+        actor.name,
+        is_as_admin(log, actor, permission),
+        event.kind,
+        line[:MOST_LINE],
+        target.user_id if target else None,
+        target.name if target else "",
+        reason,
+        msgspec.json.encode(before or {}).decode(),
+        log.now + timedelta(seconds=node.limits.undo) if undoable else None,
+    )
+
+
+def is_as_admin(log: Log, actor: Member, permission: Permission) -> bool:
+    """Whether they may only because the site is theirs, not the room."""
+    return actor.admin and not may(actor.rank, permission, log.room.set)
