@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # Several people may come from one address; all of them together do as much as so many.
 PEOPLE_BEHIND_ONE = 4
+# A frame of any kind counts as so much of a thing done: reading it costs something, too.
+A_FRAME = 0.1
 A_DAY = 86_400
 SWEEPER = "aiochat:{guests}:sweeper"
 SWEEP_EVERY = 3600
@@ -109,9 +111,9 @@ class Guests:
             if not door.sockets:
                 del self._doors[address]
 
-    def patience(self, address: str) -> float:
+    def patience(self, address: str, weight: float = 1.0) -> float:
         """Count one thing done from this address; the seconds to wait where that is too much at once, else 0."""
-        return self._doors[address].bucket.take() if address in self._doors else 0.0
+        return self._doors[address].bucket.take(weight) if address in self._doors else 0.0
 
     def add(self, guest: Guest) -> None:
         """Look after a guest's name from now on."""

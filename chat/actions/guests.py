@@ -16,7 +16,7 @@ from chat.actions.named_rooms import require_room_name, room_called, room_to_beg
 from chat.comings import leave
 from chat.errors import Busy, NoSuchRoom, Removed, TooFast
 from chat.events import Here, MemberJoined, Person, Renamed
-from chat.guests import Guest
+from chat.guests import A_FRAME, Guest
 from chat.log import Log
 from chat.members import admit, member_in
 from chat.models import Room
@@ -95,6 +95,13 @@ async def show_out(node: Node, guest: Guest) -> None:
 def require_patience(node: Node, guest: Guest) -> None:
     """Count one thing done by this guest, and by all from their address. Raises TooFast."""
     wait = node.patience(guest.person.id) or node.guests.patience(guest.address)
+    if wait:
+        raise TooFast(wait)
+
+
+def require_quiet(node: Node, guest: Guest) -> None:
+    """Count one frame of any kind from the guest's address. Raises TooFast."""
+    wait = node.guests.patience(guest.address, A_FRAME)
     if wait:
         raise TooFast(wait)
 

@@ -188,6 +188,7 @@ class NickConversation:
         request = read(data)
         action = request.get("action", NULL)
         try:
+            guests.require_quiet(self.node, self.guest)
             async with self._alone:
                 await self._do(action, request)
         except Exception as error:

@@ -124,6 +124,17 @@ async def test_a_flood_ends_the_line(cave: OldNick, street: Street, house: House
     assert await flooding.is_closed() == 4429
 
 
+async def test_all_of_one_address_together_are_not_louder_than_a_few(street: Street, house: House) -> None:
+    house.node.limits = replace(house.node.limits, burst=1, rate=0.001)
+    caves = [await street.arrives(path="/echo") for _ in range(5)]
+    for cave in caves[:-1]:
+        for number in range(10):
+            await cave.sends(b"%d" % number)
+            await cave.socket.receive()
+    await caves[-1].sends("[]")
+    assert await caves[-1].is_closed() == 4429
+
+
 async def test_who_is_silent_too_long_is_let_go(cave: OldNick, house: House) -> None:
     await cave.sends("hello")
     await cave.socket.receive_str()

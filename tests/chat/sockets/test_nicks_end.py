@@ -264,7 +264,19 @@ async def test_all_of_one_address_together_say_no_more_than_a_few_would(street: 
     house.node.limits = replace(house.node.limits, burst=2, rate=0.01)
     guests = [await street.comes() for _ in range(6)]
     said = [(await guest.asks("chat_message", message="hi")).success for guest in guests for _ in range(2)]
-    assert said == [True] * 8 + [False] * 4
+    assert said == [True] * 7 + [False] * 5
+
+
+async def test_frames_that_ask_for_nothing_count_as_well(street: Street, house: House) -> None:
+    house.node.limits = replace(house.node.limits, burst=1, rate=0.001)
+    guests = [await street.comes() for _ in range(6)]
+    told = []
+    for guest in guests:
+        for _ in range(8):
+            await guest.sends({"action": "nope"})
+            told.append((await guest.answered("nope")).message)
+    assert told[:40] == ["Not allowed."] * 40
+    assert all(message.startswith("That was too fast") for message in told[40:])
 
 
 async def test_one_address_holds_only_so_many_sockets(street: Street, house: House) -> None:
