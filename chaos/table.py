@@ -33,7 +33,7 @@ def table(book: Book, found: Findings, seconds: float) -> str:
     lines += ["", "| what | count |", "|---|---:|", *(f"| {name} | {count:,} |" for name, count in kept)]
     waits = (
         f"Longest wait for an acknowledgement {book.longest_ack:.1f} s",
-        f"for any answer on a line that held {book.longest_answer:.1f} s",
+        f"for any answer, behind one's own earlier requests, {book.longest_answer:.1f} s",
         f"longest absence of one client {book.longest_away:.1f} s",
         f"whole run {seconds:.0f} s.",
     )

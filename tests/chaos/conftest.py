@@ -96,6 +96,15 @@ class Play:
         return found
 
 
+async def everybody_comes_again(play: Play) -> None:
+    """With the session or the token they have."""
+    for client in play.clients:
+        client.wire.cut()
+    async with asyncio.timeout(30):
+        while not all(client.live and client.returns for client in play.clients):
+            await play.book.changes()
+
+
 _numbers = iter(range(1_000_000))
 
 

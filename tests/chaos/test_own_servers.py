@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from chaos.site import QUICK, SECRET, Process, free_port
-from tests.chaos.conftest import PACE, Play, play_at
+from tests.chaos.conftest import PACE, Play, everybody_comes_again, play_at
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -53,6 +53,7 @@ async def test_servers_that_are_killed_under_people_who_talk_come_back_and_nothi
             os.kill(int((own.home / pid_file).read_text("ascii").split()[0]), signal.SIGKILL)
             await _something_is_kept(play)
         await play.is_answered(*await talking, within=60)
+        await everybody_comes_again(play)
         found = await play.is_well()
     assert (found.lost, found.doubled) == (0, 0)
     assert play.book.errors["http 401"] == 0, "nobody is signed out"
