@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -175,3 +177,32 @@ async def test_the_oldest_handshake_is_taken_and_all_may_come_in_one_piece(stree
     guest = await street.comes()
     while (await guest.asks("user_list", room="Default")).users != [guest.name]:
         pass
+
+
+@pytest.mark.parametrize("how", ["fin", "rst", "abort"])
+@pytest.mark.parametrize("code", [1000, 4001, None])
+async def test_who_says_goodbye_and_hangs_up_at_once_is_no_shame(
+    street: Street, how: str, code: int | None
+) -> None:
+    """The terminal client ended so: its Close frame came, and TCP was gone before the answer."""
+    witness = await street.comes()
+    client = await street.client()
+    for _ in range(3):
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        writer.write(HANDSHAKE.format(path="/chat").encode())
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b'"action":"join"')
+        name = (await witness.hears("join")).user
+        words = b"" if code is None else code.to_bytes(2, "big")
+        writer.write(bytes((0x88, 0x80 | len(words))) + bytes(4) + words)
+        await writer.drain()
+        if how == "rst":
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        (writer.close if how != "abort" else writer.transport.abort)()
+        assert await witness.hears("left", user=name) == {
+            "action": "left",
+            "room": "Default",
+            "user": name,
+            "shame": False,
+        }
