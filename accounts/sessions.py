@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aiohttp import web
-from aiohttp_session import get_session, new_session
+from aiohttp_session import Session, get_session, new_session
 
 from accounts import actions
+from accounts.errors import BadToken, NotSignedIn
 from accounts.keys import USERS
 from accounts.models import User
 from accounts.refs import is_session, token_ref
-from accounts.storage import COOKIE, ID, KEPT, end_session, end_sessions, ref_of
+from accounts.storage import COOKIE, ID, KEPT, SESSIONS, end_session, end_sessions, ref_of
 from accounts.storage import USER as USER_ID
+from accounts.tokens import user_of_token
 from helpers.web import BIGGEST, BUS, FLASHES, MANAGER, REDIS
 
 EPOCH = "epoch"
@@ -54,12 +58,6 @@ def session_ref(request: web.Request) -> str | None:
     return ref_of(cookie) if cookie and ID.fullmatch(cookie) else None
 
 
-def way_in(request: web.Request) -> str | None:
-    """By what a request came in: the ref of its token, else of its session. `SignedOut` names either, once it ends."""
-    token = token_in(request)
-    return session_ref(request) if token is None else token_ref(token)
-
-
 async def session_lasts(request: web.Request, ref: str | None) -> bool:
     """Whether this session is kept still; who came without one needs none.
 
@@ -74,18 +72,51 @@ def token_in(request: web.Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who somebody says they are by what they carry: to be held against their account before it is believed.
+
+    `way_in` is the ref of it, and `session_epoch` their account's when they were given it.
+    """
+
+    user_id: int
+    session_epoch: int
+    way_in: str
+
+
+async def claim_of(request: web.Request) -> Claim:
+    """Who asks, where whoever needs to know looks at the account anyway. Raises NotSignedIn, BadToken, Unavailable."""
+    token = token_in(request)
+    if token is not None:
+        user = await user_of_token(request.config_dict[MANAGER], token)
+        if user is None:
+            raise BadToken
+        return Claim(user.id, user.session_epoch, token_ref(token))
+    claim = None
+    if ref := session_ref(request):
+        claim = _claim_in(await request.config_dict[SESSIONS].load_session(request), ref)
+    if claim is None:
+        raise NotSignedIn
+    return claim
+
+
+def _claim_in(session: Session, ref: str) -> Claim | None:
+    user_id, epoch = session.get(USER_ID), session.get(EPOCH)
+    if type(user_id) is not int or type(epoch) is not int or not 0 < user_id <= BIGGEST:
+        return None
+    return Claim(user_id, epoch, ref)
+
+
 async def user_of_session(request: web.Request) -> User | None:
     """Whose session this is; nobody's when the user is gone, rests, or ended all sessions since.
 
     One question to Redis and one to the database, and neither without a cookie. Raises `Unavailable`.
     """
-    if session_ref(request) is None:
+    ref = session_ref(request)
+    claim = _claim_in(await get_session(request), ref) if ref else None
+    if claim is None:
         return None
-    session = await get_session(request)
-    user_id, epoch = session.get(USER_ID), session.get(EPOCH)
-    if type(user_id) is not int or type(epoch) is not int or not 0 < user_id <= BIGGEST:
-        return None
-    user = await request.config_dict[USERS].ask(user_id)
-    if user is None or user.session_epoch != epoch or user.is_suspended:
+    user = await request.config_dict[USERS].ask(claim.user_id)
+    if user is None or user.session_epoch != claim.session_epoch or user.is_suspended:
         return None
     return user

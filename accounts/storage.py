@@ -162,6 +162,9 @@ class RedisSessions(AbstractStorage):
         )
 
 
+SESSIONS = web.AppKey("sessions", RedisSessions)
+
+
 async def end_session(redis: Redis, ref: str) -> None:
     """Forget one session. Raises `Unavailable`."""
     async with redis_answers():

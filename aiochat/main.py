@@ -12,7 +12,7 @@ from accounts.csrf import csrf_middleware
 from accounts.keys import GATE, SECRET
 from accounts.middlewares import user_middleware
 from accounts.passes import Gate
-from accounts.storage import RedisSessions
+from accounts.storage import SESSIONS, RedisSessions
 from accounts.views import page_context
 from aiochat import contexts
 from aiochat.assets import Assets
@@ -27,6 +27,7 @@ from helpers.middlewares import (
     origin_middleware,
     proxy_middleware,
     remember_prepared,
+    straight_middleware,
 )
 from helpers.throttle import Buckets
 from helpers.web import PAGE_CONTEXTS
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> web.Application:
             proxy_middleware(settings.trusted_proxies),
             # Twice: around the session, whose keeping may fail, and in it, for an error page changes it too.
             error_middleware,
+            straight_middleware,
             aiohttp_session.session_middleware(sessions),
             error_middleware,
             origin_middleware,
@@ -52,6 +54,7 @@ def create_app(settings: Settings) -> web.Application:
         ]
     )
     app[contexts.SETTINGS] = settings
+    app[SESSIONS] = sessions
     app[SECRET] = settings.secret_key.encode()
     app[GATE] = Gate(settings.pass_secret.encode(), settings.pass_audience) if settings.pass_secret else None
     app[GUESTS] = settings.welcomes_guests

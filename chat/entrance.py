@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 import peewee
 
+from accounts.actions import load_user
+from accounts.errors import NotSignedIn
 from chat.errors import NoSuchRoom
 from chat.members import MEMBER_COLUMNS, Member, admit, member_of, require_address
 from chat.models import Room
@@ -55,6 +57,10 @@ class Seen:
     session_epoch: int
     is_suspended: bool
 
+    def has_account(self, session_epoch: int) -> bool:
+        """Whether they are signed in still who signed in when their epoch was this."""
+        return not self.is_suspended and self.session_epoch == session_epoch
+
 
 class Entrance:
     """Looks at everybody who comes into a room of this process."""
@@ -68,15 +74,23 @@ class Entrance:
         """Hang up."""
         await self._line.close()
 
-    async def enter(self, user_id: int, slug: str) -> tuple[Room, Member]:
+    async def enter(self, user_id: int, session_epoch: int, slug: str) -> tuple[Room, Member]:
         """The room at this address and the user as its member, if they may come in.
 
-        A private room and none at all are refused alike. Raises NoSuchRoom, Banned, Removed.
+        `session_epoch` is what the user's was when they signed in. A private room and none at all are refused alike.
+        Raises NotSignedIn, NoSuchRoom, Banned, Removed.
         """
         require_address(slug)
         seen = await self._trips.ask(Look(user_id, slug=slug))
-        if seen is None or seen.room is None:
+        if seen is None:
+            # No such user, or no such room: people who are nobody learn that first.
+            user = await load_user(self._manager, user_id)
+            if user is None or user.is_suspended or user.session_epoch != session_epoch:
+                raise NotSignedIn
             raise NoSuchRoom
+        if not seen.has_account(session_epoch):
+            raise NotSignedIn
+        assert seen.room is not None
         admit(seen.room, seen.member)
         return seen.room, seen.member
 

@@ -33,6 +33,7 @@ PREPARED = web.RequestKey("prepared", web.StreamResponse)
 OWN_ORIGINS = web.AppKey("own_origins", frozenset[str])
 ALLOWED_ORIGINS = web.AppKey("allowed_origins", frozenset[str])
 WELCOMES = "welcomes_origins"
+STRAIGHT = "opens_sockets"
 
 
 class ForeignOrigin(AppError):
@@ -132,16 +133,42 @@ async def origin_middleware(request: web.Request, handler: Handler) -> web.Strea
 
     A request without `Origin` is no page in a browser, and passes. Raises `ForeignOrigin`.
     """
-    origin = request.headers.get("Origin")
-    opens_socket = request.headers.get("Upgrade", "").lower() == "websocket"
-    if origin is not None and (request.method not in SAFE_METHODS or opens_socket):
-        welcome = getattr(request.match_info.handler, WELCOMES, None)
-        allowed = welcome == "any" or (
-            welcome == "allowed" and origin.rstrip("/") in request.config_dict.get(ALLOWED_ORIGINS, ())
-        )
-        if not allowed and not is_own_origin(request, origin):
-            raise ForeignOrigin
+    _require_welcome_origin(request)
     return await handler(request)
+
+
+def _require_welcome_origin(request: web.Request) -> None:
+    origin = request.headers.get("Origin")
+    if origin is None or (request.method in SAFE_METHODS and not _is_handshake(request)):
+        return
+    welcome = getattr(request.match_info.handler, WELCOMES, None)
+    allowed = welcome == "any" or (
+        welcome == "allowed" and origin.rstrip("/") in request.config_dict.get(ALLOWED_ORIGINS, ())
+    )
+    if not allowed and not is_own_origin(request, origin):
+        raise ForeignOrigin
+
+
+def _is_handshake(request: web.Request) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def opens_sockets(handler: H) -> H:
+    """Mark a handler whose handshakes go to it straight. It finds out by itself who asks."""
+    setattr(handler, STRAIGHT, True)
+    return handler
+
+
+@web.middleware
+async def straight_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Handshakes pass by all that is for pages and forms: every middleware in between would wait beside the socket for
+    as long as it lives. Raises `ForeignOrigin`.
+    """
+    door = request.match_info.handler
+    if not getattr(door, STRAIGHT, False) or not _is_handshake(request):
+        return await handler(request)
+    _require_welcome_origin(request)
+    return await door(request)
 
 
 async def remember_prepared(request: web.Request, response: web.StreamResponse) -> None:

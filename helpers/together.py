@@ -11,13 +11,15 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 MOST = 500
+GATHERS_FOR = 0.004
 
 
 class Together(Generic[Q, A]):
     """Whatever is asked in one turn of the loop, or while a trip is under way, is asked in the next trip together.
 
     `ask_all` answers questions in their order; what it raises is raised for everybody in that trip. A trip begins only
-    after its questions were asked, so that nobody gets an answer older than their question.
+    after its questions were asked, so that nobody gets an answer older than their question. In a crowd a trip waits a
+    moment for more to come: whoever asks alone is answered at once.
     """
 
     def __init__(self, ask_all: Callable[[list[Q]], Awaitable[Sequence[A]]], most: int = MOST) -> None:
@@ -25,6 +27,7 @@ class Together(Generic[Q, A]):
         self._most = most
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._under_way: asyncio.Task[None] | None = None
+        self._is_crowd = False
 
     def ask(self, question: Q) -> asyncio.Future[A]:
         """The answer, to be awaited. Whoever stops waiting disturbs nobody."""
@@ -40,7 +43,10 @@ class Together(Generic[Q, A]):
     async def _travel(self) -> None:
         try:
             while self._waiting:
+                if self._is_crowd:
+                    await asyncio.sleep(GATHERS_FOR)
                 trip, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                self._is_crowd = len(trip) > 1
                 await self._answer(trip)
         finally:
             self._under_way = None

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from accounts.middlewares import user_of
+from accounts.sessions import claim_of
 from chat.actions import membership
 from chat.channel import Listener
 from chat.commands import COMMANDS
@@ -37,6 +37,7 @@ from chat.log import new_nonce
 from chat.signals import Belongs
 from chat.sockets.room import NoHandshake, RoomConversation, room_socket
 from helpers.errors import AppError
+from helpers.middlewares import opens_sockets
 
 HELP = (
     "- /help - display this msg\n"
@@ -141,6 +142,7 @@ def farewell(code: CloseCode, reason: str) -> tuple[bytes, int, str]:
             return b"" if code in UNHEARD or not reason else frame(text=reason), code, reason
 
 
+@opens_sockets
 async def room_door(request: web.Request) -> web.StreamResponse:
     """`GET /rooms/<slug>/ws` and `GET /ws/<slug>`: who names no protocol at all speaks plain text."""
     if "Sec-WebSocket-Protocol" in request.headers:
@@ -154,14 +156,14 @@ async def plain_socket(request: web.Request) -> web.StreamResponse:
     Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, Busy.
     """
     node = request.config_dict[NODE]
-    user = user_of(request)
+    claim = await claim_of(request)
     if not web.WebSocketResponse().can_prepare(request):
         raise NoHandshake
     if node.closing:
         raise Busy
-    room, member = await node.entrance.enter(user.id, request.match_info["slug"])
+    room, member = await node.entrance.enter(claim.user_id, claim.session_epoch, request.match_info["slug"])
     member = await membership.join(node, room, member)
-    return await PlainConversation(node, room, member).hold(request)
+    return await PlainConversation(node, room, member, claim).hold(request)
 
 
 class PlainConversation(RoomConversation):

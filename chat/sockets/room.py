@@ -10,13 +10,11 @@ import msgspec
 from aiohttp import web
 
 from accounts.errors import NotSignedIn
-from accounts.middlewares import user_of
-from accounts.sessions import session_lasts, way_in
+from accounts.sessions import Claim, claim_of, session_lasts
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
 from chat.channel import Dialect, Listener
 from chat.connection import CloseCode, text_frame
-from chat.entrance import Seen
 from chat.errors import Busy
 from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import plain_words, require_patience, say
@@ -92,7 +90,7 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
     Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, UnknownProtocol, Busy.
     """
     node = request.config_dict[NODE]
-    user = user_of(request)
+    claim = await claim_of(request)
     offered = request.headers.get("Sec-WebSocket-Protocol", "")
     if PROTOCOL not in [one.strip() for one in offered.split(",")]:
         raise UnknownProtocol
@@ -101,9 +99,9 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
         raise NoHandshake
     if node.closing:
         raise Busy
-    room, member = await node.entrance.enter(user.id, request.match_info["slug"])
+    room, member = await node.entrance.enter(claim.user_id, claim.session_epoch, request.match_info["slug"])
     member = await membership.join(node, room, member)
-    return await RoomConversation(node, room, member).hold(request)
+    return await RoomConversation(node, room, member, claim).hold(request)
 
 
 class RoomConversation:
@@ -113,17 +111,19 @@ class RoomConversation:
     dialect: Dialect = DIALECT
     farewell: Farewell = staticmethod(as_it_is)
 
-    def __init__(self, node: Node, room: Room, member: Member) -> None:
+    def __init__(self, node: Node, room: Room, member: Member, claim: Claim) -> None:
         self.node = node
         self.room = room
         self.member = member
+        self.claim = claim
         self.socket = Socket(node, member.person, self.protocols, self.farewell)
         self._typed_at = -TYPING_EVERY
 
     async def hold(self, request: web.Request) -> web.StreamResponse:
         """From the handshake to the end."""
         self.request = request
-        self.connection = await self.socket.open(request, way_in(request), self._tell)
+        self.connection = await self.socket.open(request, self.claim.way_in, self._tell)
+        self.connection.session_epoch = self.claim.session_epoch
         audience = self.node.hub.audience
         try:
             audience.connect(self.connection)
@@ -165,7 +165,9 @@ class RoomConversation:
         """Look once more who this is, now that nothing can be missed; then say hello and let go what waited."""
         seen = await self.node.entrance.look_again(self.member.user_id, self.room.id)
         try:
-            if seen is None or not await self._is_signed_in_still(seen):
+            if seen is None or not seen.has_account(self.claim.session_epoch):
+                raise NotSignedIn
+            if not await session_lasts(self.request, self.claim.way_in):
                 raise NotSignedIn
             admit(self.channel.room, seen.member)
         except AppError as error:
@@ -177,11 +179,6 @@ class RoomConversation:
         self._welcome(head)
         self.listener.release()
         return True
-
-    async def _is_signed_in_still(self, seen: Seen) -> bool:
-        if seen.is_suspended or seen.session_epoch != self.connection.session_epoch:
-            return False
-        return await session_lasts(self.request, self.connection.session)
 
     def _welcome(self, head: int) -> None:
         self.connection.send(self._hello(head))

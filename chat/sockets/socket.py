@@ -15,7 +15,6 @@ import peewee
 import psycopg
 from aiohttp import WSMessage, WSMsgType, web
 
-from accounts.keys import USER
 from chat.connection import CloseCode, Connection
 from chat.errors import Unavailable
 from chat.events import News, Person
@@ -124,7 +123,6 @@ class Socket:
             self._end,
             news,
             session=session,
-            session_epoch=user.session_epoch if (user := request.get(USER)) else 0,
         )
         return self.connection
 

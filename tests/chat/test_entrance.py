@@ -23,7 +23,7 @@ async def test_it_sees_what_a_look_alone_would_see(
 ) -> None:
     await backstage.joins(lobby, ann, muted_until=SOON, reason="loud", voiced=True, read_seq=7, floor=3)
     for person in (ann, max_):
-        room, member = await node.entrance.enter(person.id, "lobby")
+        room, member = await node.entrance.enter(person.id, 0, "lobby")
         alone, known = await enter(node.manager, person.id, "lobby")
         assert room.__data__ == alone.__data__
         known.asked_at = member.asked_at
@@ -47,7 +47,7 @@ async def test_all_who_ask_in_one_turn_are_one_question(
     node.entrance._line.ask = counted  # type: ignore[method-assign]
     comers = [(ann, "den"), (ann, "lobby"), (ben, "lobby"), (max_, "lobby"), (ben, "den"), (ann, "nowhere")]
     found = await asyncio.gather(
-        *(node.entrance.enter(person.id, slug) for person, slug in comers), return_exceptions=True
+        *(node.entrance.enter(person.id, 0, slug) for person, slug in comers), return_exceptions=True
     )
     assert asked == ["look"]
     assert [one[0].slug if isinstance(one, tuple) else type(one) for one in found] == [
@@ -77,12 +77,12 @@ async def test_the_second_look_is_as_fresh_as_the_first(
 async def test_a_line_that_broke_is_asked_again(
     node: Node, backstage: Backstage, lobby: int, ann: Person
 ) -> None:
-    await node.entrance.enter(ann.id, "lobby")
+    await node.entrance.enter(ann.id, 0, "lobby")
     await backstage.manager.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%%session_epoch%%' "
         "AND pid <> pg_backend_pid()"
     )
-    assert (await node.entrance.enter(ann.id, "lobby"))[0].id == lobby
+    assert (await node.entrance.enter(ann.id, 0, "lobby"))[0].id == lobby
 
 
 @pytest.mark.parametrize("slug", ["l\0bby", "", "{", '"', "lobby'", "x" * 10_000, "\ud800"])
@@ -90,5 +90,5 @@ async def test_an_address_may_be_anything(
     node: Node, backstage: Backstage, lobby: int, ann: Person, slug: str
 ) -> None:
     with pytest.raises(NoSuchRoom):
-        await node.entrance.enter(ann.id, slug)
-    assert (await node.entrance.enter(ann.id, "lobby"))[0].id == lobby
+        await node.entrance.enter(ann.id, 0, slug)
+    assert (await node.entrance.enter(ann.id, 0, "lobby"))[0].id == lobby
