@@ -231,6 +231,8 @@ def test_every_action_and_weight_of_the_multi_room_protocol_is_on_its_page() -> 
     text = read("protocols/rooms.md")
     for action in {*WEIGHTS, *OLD_ACTIONS, "read", "ack", "notice", "event", "room_added"}:
         assert f'"action": "{action}"' in text, action
+    for action, weight in WEIGHTS.items():
+        assert f"`{action}` as {weight}" in text, action
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from chat.events import Event, MessagePosted, Recorded
 from chat.sockets.rooms_frames import frame, message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RoomsDialect:
     """One room's events in this protocol; with `whole` not only messages."""
 

@@ -502,6 +502,27 @@ async def test_a_key_that_is_looked_at_for_long_is_not_late(
     assert await late.is_closed() == 4510
 
 
+async def test_who_is_made_to_rest_while_their_key_is_looked_at_does_not_come_in(
+    house: House, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = rooms_module.user_of_key
+
+    async def rests_meanwhile(*args: Any) -> Any:
+        shown = await look(*args)
+        await house.node.manager.execute(
+            "UPDATE users SET suspended_until = '9999-01-01' WHERE id = %s", alice.id
+        )
+        return shown
+
+    monkeypatch.setattr(rooms_module, "user_of_key", rests_meanwhile)
+    program = await old_program(house, alice, known=False)
+    token = await create_token(house.node.manager, alice.id)
+    answer = await program.asks_for("authenticate", token=token)
+    assert answer.error_message == "Invalid authentication token"
+    assert (await program.asks_for("rooms")).error_message == NO_KEY_YET
+    assert house.node.hub.audience.of(alice.id) == ()
+
+
 async def test_half_a_surrogate_pair_in_a_uuid_harms_nobody(house: House, alice: Person, bob: Person) -> None:
     """It can be sent back only escaped; words that could not be told would be lost for the whole room."""
     whole, other = await old_program(house, alice, events=True), await old_program(house, bob)

@@ -411,6 +411,25 @@ async def test_a_frame_too_large_ends_the_socket(
     assert await program.is_closed() == code
 
 
+async def test_what_is_said_while_a_page_is_read_comes_after_it(
+    house: House, alice: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bob.enters()
+    await bob.says("before")
+    program, read = await old_program(house, alice), house.node.history.words
+
+    async def reads_while_words_come(*args: Any) -> Any:
+        await bob.says("early")
+        page = await read(*args)
+        await bob.says("late")
+        return page
+
+    monkeypatch.setattr(house.node.history, "words", reads_while_words_come)
+    await program.sends({"uuid": "1", "action": "select_room", "room": "lobby"})
+    assert texts(await program.reads()) == ["before"]
+    assert [(await program.reads())["message"]["text"] for _ in range(2)] == ["early", "late"]
+
+
 async def test_a_page_and_what_follows_it_have_no_gap_and_nothing_twice(
     house: House, alice: Person, bob: Person
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from chat.actions import invitations, rooms
 from chat.events import MemberBanned, MemberRemovedSelf
 from chat.members import find_room, member_in
 from chat.policy import Role
+from tests.chat.backstage import until
 from tests.chat.sockets.old import old_program
 from tests.people import House, Person
 
@@ -90,10 +93,42 @@ async def test_who_is_shown_out_hears_no_more_of_that_room_and_all_of_the_others
     assert (await house.kinds()).count("left") == 1
     await house.marks(alice, "out_until = now() - interval '1 s'")
     await olga.tabs[0].says("still silent")
+    # Also after a moment in which the bus was away and everybody looks again which rooms are theirs.
+    house.node.hub._lost()
+    await until(lambda: not [task for task in asyncio.all_tasks() if "looking at rooms" in task.get_name()])
+    await olga.tabs[0].says("silent as ever")
     assert await program.all_words() == []
     assert (await program.asks_for("select_room", room="lobby")).status == "success"
     await olga.tabs[0].says("back")
     await program.hears_words("back")
+
+
+async def test_who_is_kept_out_does_not_hear_the_room_by_a_new_socket(
+    house: House, alice: Person, olga: Person
+) -> None:
+    await house.marks(alice, "out_until = now() + interval '1 minute'")
+    program = await old_program(house, alice)
+    await olga.enters()
+    await olga.says("about her")
+    assert await program.all_words() == []
+
+
+async def test_who_is_shown_out_while_coming_in_does_not_hear_the_room(
+    house: House, alice: Person, olga: Person
+) -> None:
+    """Between the first look and the moment from which all is heard somebody may be removed: the second look counts."""
+    look = house.node.hub.channel
+
+    async def removed_meanwhile(room_id: int) -> Any:
+        await house.marks(alice, "out_until = now() + interval '1 minute'")
+        return await look(room_id)
+
+    house.node.hub.channel = removed_meanwhile  # type: ignore[method-assign]
+    program = await old_program(house, alice)
+    house.node.hub.channel = look  # type: ignore[method-assign]
+    await olga.enters()
+    await olga.says("about her")
+    assert await program.all_words() == []
 
 
 async def test_who_is_shown_out_of_a_private_room_and_invited_again_hears_it_again(
