@@ -251,6 +251,8 @@ class Channel:
             if isinstance(event, MemberKicked | MemberBanned | MemberRemovedSelf):
                 self._put_out(event)
             if isinstance(event, SettingsChanged):
+                if event.changed.get("destroyed"):
+                    self._put_all_out()
                 self._put_guests_out()
         self._fan_out(plain)
 
@@ -318,6 +320,11 @@ class Channel:
         for listener in self.listeners.of(event.user.id):
             self.listeners.discard(listener)
             listener.dialect.dismiss(listener, code, reason)
+
+    def _put_all_out(self) -> None:
+        for listener in tuple(self.listeners):
+            self.listeners.discard(listener)
+            listener.dialect.dismiss(listener, CloseCode.ROOM_GONE, "This room was deleted.")
 
     def _put_guests_out(self) -> None:
         switches = self.room.set

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from chat import epoch as epochs
+from chat.bin import empty
 from chat.comings import Comings
 from chat.connection import CloseCode
 from chat.entrance import Entrance
@@ -105,6 +106,7 @@ class Node:
         self.tasks.start("sweeping", self._keep_sweeping)
         self.tasks.start("epoch", self._keep_epoch)
         self.tasks.start("guests", self.guests.keep)
+        self.tasks.start("bin", self._keep_bin)
 
     async def close(self) -> None:
         """End in order: sockets, then the journal, drained, then the hub. Bus and pools are their owner's to close."""
@@ -183,6 +185,14 @@ class Node:
                 await epochs.remember(self.redis, heads)
             except (RedisError, OSError) as error:
                 log.warning("node: how far the logs are is not noted: %s", error)
+
+    async def _keep_bin(self) -> None:
+        while True:
+            await asyncio.sleep(self._pace.bin)
+            try:
+                await empty(self.manager, self.redis)
+            except (peewee.OperationalError, peewee.InterfaceError, RedisError, OSError) as error:
+                log.warning("node: the bin is emptied later: %s", error)
 
     def _ask_for_marks(self) -> None:
         self.bus.publish(NODES, SIGNALS.encode(Remark(self.name)))

@@ -63,6 +63,7 @@ class Permission(Enum):
     CREATE_ROOM = "create_room"
     SET_TOPIC = "set_topic"
     INVITE = "invite"
+    INVITE_LINK = "invite_link"
     REMOVE_OTHERS = "remove_others"
     KICK = "kick"
     BAN = "ban"
@@ -95,6 +96,7 @@ LEAST_ROLE = {
     Permission.CREATE_ROOM: Role.MEMBER,
     Permission.SET_TOPIC: Role.MODERATOR,
     Permission.INVITE: Role.MODERATOR,
+    Permission.INVITE_LINK: Role.MODERATOR,
     Permission.REMOVE_OTHERS: Role.MODERATOR,
     Permission.KICK: Role.MODERATOR,
     Permission.BAN: Role.MODERATOR,

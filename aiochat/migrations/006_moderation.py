@@ -254,7 +254,11 @@ def rollback(migrator: Any, database: Any, *, fake: bool = False) -> None:
     """Drop them, and judge as before."""
     judged = import_module("aiochat.migrations.002_journal")
     by_key = import_module("aiochat.migrations.005_journal_by_key")
-    for statement in (judged.MAY_SPEAK.partition("CREATE FUNCTION silent_until")[0], by_key.APPEND, judged.APPEND_ONE):
+    for statement in (
+        judged.MAY_SPEAK.partition("CREATE FUNCTION silent_until")[0],
+        by_key.APPEND,
+        judged.APPEND_ONE,
+    ):
         migrator.sql(statement.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
     migrator.sql("DROP FUNCTION slow_mode_of(users, memberships, jsonb)")
     migrator.sql("DROP TABLE acts, pins, transfers, reports")

@@ -55,7 +55,8 @@ class Invited:
     by: str
 
 
-def _hash(token: str) -> bytes:
+def hash_of(token: str) -> bytes:
+    """What is kept of a token: it is random enough that a plain hash cannot be turned back."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
@@ -69,7 +70,7 @@ async def invite(
     await node.manager.execute(
         "INSERT INTO invitations (room_id, token_hash, created_by, uses_left, expires_at) VALUES (%s, %s, %s, %s, %s)",
         room.id,
-        _hash(token),
+        hash_of(token),
         member.user_id,
         uses,
         expires,
@@ -84,7 +85,7 @@ async def look(node: Node, token: str) -> Invited:
         "FROM invitations i JOIN users u ON u.id = i.created_by LEFT JOIN rooms r ON r.id = i.room_id "
         "WHERE i.token_hash = %s AND i.revoked_at IS NULL AND (i.expires_at IS NULL OR i.expires_at > now()) "
         "AND (i.uses_left IS NULL OR i.uses_left > 0)",
-        _hash(token),
+        hash_of(token),
     )
     if row is None:
         raise NoInvitation
@@ -140,7 +141,7 @@ async def use(node: Node, invited: Invited) -> None:
 async def may_set_up(node: Node, token: str) -> bool:
     """Whether this is the set-up link that is good now."""
     row = await node.manager.row(
-        "SELECT 1 FROM site WHERE id = 1 AND set_up_at IS NULL AND setup_hash = %s", _hash(token)
+        "SELECT 1 FROM site WHERE id = 1 AND set_up_at IS NULL AND setup_hash = %s", hash_of(token)
     )
     return row is not None
 
@@ -162,7 +163,7 @@ async def set_up(
             "WHERE id = 1 AND set_up_at IS NULL AND setup_hash = %s RETURNING id",
             title,
             registration,
-            _hash(token),
+            hash_of(token),
         )
         if row is None:
             raise NoSetUp

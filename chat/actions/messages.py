@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from chat.actions.actors import actor_in
+from chat.actions.ruling import keep_act
 from chat.errors import Archived, EditWindow, Gone, NoMessage, NotYours
 from chat.events import MessageEdited, MessageRemoved
 from chat.log import Answer, Log, Repeated, Request
@@ -131,20 +132,19 @@ async def remove(
                 raise Archived(log.room.slug)
             target = target or await _last_of(node, log, actor.user_id)
             author_id, _ = await _said_by(node, log, target)
+            author, permission = actor, Permission.REMOVE_OWN
             if author_id != actor.user_id:
-                author = await log.member(author_id)
+                author, permission = await log.member(author_id), Permission.REMOVE_OTHERS
                 require(
                     actor.role,
-                    Permission.REMOVE_OTHERS,
+                    permission,
                     over=author.role,
                     switches=log.room.set,
                     room=log.room.slug,
                     name=author.name,
                 )
             removed = await log.record(MessageRemoved(by=actor.person, target=target, reason=reason))
-            await keep_act(
-                node, log, actor, removed, permission, target=author, reason=reason, undoable=True
-            )
+            await keep_act(node, log, actor, removed, permission, target=author, reason=reason, undoable=True)
     except Repeated as repeated:
         return repeated.answer
     return log.reply

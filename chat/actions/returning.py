@@ -28,7 +28,9 @@ async def return_settings(node: Node, log: Log, actor: Member, before: dict[str,
 async def _readdress(node: Node, log: Log, slug: str) -> None:
     """The old address is the room's again, and the one it had meanwhile leads to it."""
     try:
-        await node.manager.execute("DELETE FROM room_slugs WHERE slug = %s AND room_id = %s", slug, log.room.id)
+        await node.manager.execute(
+            "DELETE FROM room_slugs WHERE slug = %s AND room_id = %s", slug, log.room.id
+        )
         await node.manager.execute("UPDATE rooms SET slug = %s WHERE id = %s", slug, log.room.id)
         await node.manager.execute(
             "INSERT INTO room_slugs (slug, room_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",

@@ -39,7 +39,7 @@ NEWEST = """SELECT a.seq, a.act, a.undo_until, a.before, a.target_id, a.actor_id
 NEEDS = {
     "cleared": Permission.CLEAR,
     "purged": Permission.PURGE,
-    "removed": Permission.REMOVE_OWN,
+    "removed": Permission.REMOVE_OTHERS,
     "banned": Permission.BAN,
     "muted": Permission.MUTE,
     "role": Permission.SET_ROLE,
@@ -98,12 +98,17 @@ async def undo(
 
 async def _newest(node: Node, log: Log, actor: Member, whose: str) -> tuple[Act, Member | None]:
     rows = await node.manager.rows(
-        NEWEST, log.room.id, None if whose else actor.user_id, name_key(whose.removeprefix("@")) if whose else ""
+        NEWEST,
+        log.room.id,
+        None if whose else actor.user_id,
+        name_key(whose.removeprefix("@")) if whose else "",
     )
     for row in rows:
         act = Act(*row)
         target = await log.member(act.target_id) if act.target_id is not None else None
-        if _stands(log, act, target):
+        # What somebody took back of their own is theirs alone to say again.
+        is_theirs = whose and act.kind == "removed" and act.actor_id == act.target_id
+        if not is_theirs and _stands(log, act, target):
             return act, target
     raise NothingToUndo
 
@@ -122,8 +127,8 @@ def _stands(log: Log, act: Act, target: Member | None) -> bool:
 
 
 def _require_still(log: Log, actor: Member, act: Act, target: Member | None) -> None:
-    """Refuse who could not do it now. Who stepped down themselves may think better of it."""
-    if act.kind == "role" and act.actor_id == act.target_id == actor.user_id:
+    """Refuse who could not do it now. Who stepped down, or took back their own words, may think better of it."""
+    if act.kind in ("role", "removed") and act.actor_id == act.target_id == actor.user_id:
         return
     require(actor.role, NEEDS[act.kind], switches=log.room.set, room=log.room.slug, command="undo")
     is_own = act.actor_id == actor.user_id

@@ -78,7 +78,8 @@ class Context:
 class Command:
     """One command. The permission is for menu and help; the action behind it asks the policy itself.
 
-    `harmless` lets an unambiguous beginning of the name stand for it; `confirm` says that it asks back first.
+    `harmless` lets an unambiguous beginning of the name stand for it; `confirm` says that it asks back first. `shape`
+    is what the usage line says of the arguments where several forms do not read well from the signature.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Command:
     confirm: bool
     grammar: Grammar
     handler: Handler
+    shape: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,7 +101,7 @@ class Command:
     @property
     def usage(self) -> str:
         """The line to type: `/kill @user [reason]`."""
-        return f"/{self.name} {self.grammar.usage}".rstrip()
+        return f"/{self.name} {self.shape or self.grammar.usage}".rstrip()
 
     def read(self, parsed: Parsed) -> Arguments:
         """The arguments in the line. Raises UsageError."""
@@ -179,6 +181,7 @@ class CommandTable:
         name: str = "",
         harmless: bool = False,
         confirm: bool = False,
+        shape: str = "",
     ) -> Callable[[H], H]:
         """Declare the decorated function a command of that name.
 
@@ -202,6 +205,7 @@ class CommandTable:
                     confirm=confirm,
                     grammar=Grammar.of(handler),
                     handler=handler,
+                    shape=shape,
                 )
             )
             return handler

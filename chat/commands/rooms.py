@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from chat.actions import hooks
+from chat.actions import destroying, hooks, steering
 from chat.actions import rooms as actions
 from chat.commands.command import CommandTable, Context
-from chat.commands.converters import Rest
+from chat.commands.converters import Rest, Slug, Text
 from chat.errors import UsageError
 from chat.log import Answer
-from chat.policy import Permission
+from chat.policy import Permission, Role
 
 rooms = CommandTable("Room")
 
@@ -26,6 +26,86 @@ async def topic(context: Context, text: Rest = "") -> Answer | str:
         )
     wanted = "" if text == "clear" else text
     return await actions.set_topic(context.node, context.room, context.member, wanted, context.request)
+
+
+@rooms.command(Permission.RENAME_ROOM, example="/rename Design")
+async def rename(context: Context, new: Rest) -> Answer:
+    """Calls the room otherwise; its old address leads to it still"""
+    return await steering.rename(context.node, context.room, context.member, new, context.request)
+
+
+@rooms.command(Permission.SETTINGS, example="/private")
+async def private(context: Context) -> Answer:
+    """Lets in only who is invited; who is a member stays one"""
+    return await _switched(
+        context, "private", True, "{room} is private now: only an invitation brings people in.", "private"
+    )
+
+
+@rooms.command(Permission.SETTINGS, example="/public", confirm=True)
+async def public(context: Context, code: str = "") -> Answer:
+    """Lets everybody in, to read all that was said"""
+    return await steering.open_to_all(context.node, context.room, context.member, code, context.request)
+
+
+@rooms.command(Permission.SETTINGS, example="/archive")
+async def archive(context: Context) -> Answer:
+    """Makes the room read-only for all"""
+    return await _switched(
+        context,
+        "archived",
+        True,
+        "{room} is archived: it can be read, and /unarchive opens it again.",
+        "archived",
+    )
+
+
+@rooms.command(Permission.SETTINGS, example="/unarchive")
+async def unarchive(context: Context) -> Answer:
+    """Opens an archived room again"""
+    return await _switched(context, "archived", False, "{room} is open again.", "open")
+
+
+@rooms.command(Permission.SETTINGS, example="/allowinvite on")
+async def allowinvite(context: Context, who: Literal["on", "off"]) -> Answer:
+    """Lets every member invite people by name, or moderators alone"""
+    role = Role.MEMBER if who == "on" else Role.MODERATOR
+    said = f"In {{room}} {role.all} may invite people now."
+    wanted = {"invite_by": role.word}
+    return await steering.set_switches(
+        context.node, context.room, context.member, wanted, context.request, command="allowinvite", said=said
+    )
+
+
+@rooms.command(Permission.SETTINGS, example="/welcome Say who you are, then ask")
+async def welcome(context: Context, text: Text = "") -> Answer | str:
+    """Shows what newcomers are greeted with, or sets it; /welcome clear empties it"""
+    if not text:
+        shown = await steering.welcome_of(context.node, context.room)
+        return shown or "Newcomers are not greeted. /welcome text sets words for them."
+    wanted = "" if text == "clear" else text
+    return await steering.set_welcome(context.node, context.room, context.member, wanted, context.request)
+
+
+@rooms.command(Permission.DESTROY, example="/destroy #lobby", confirm=True)
+async def destroy(context: Context, room: Slug, code: str = "") -> Answer:
+    """Deletes a room: a week in the bin, then for good"""
+    return await destroying.destroy(context.node, context.room, context.member, room, code, context.request)
+
+
+async def _switched(context: Context, name: str, value: bool, said: str, state: str) -> Answer:
+    already = f"#{context.room.slug} is {state} already"
+    command = {"open": "unarchive", "archived": "archive"}.get(state, state)
+    return await steering.set_switches(
+        context.node,
+        context.room,
+        context.member,
+        {name: value},
+        context.request,
+        command=command,
+        said=said,
+        already=already,
+    )
 
 
 @rooms.command(Permission.SETTINGS, aliases=("hooks",), example="/hook ci")

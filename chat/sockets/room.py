@@ -100,8 +100,11 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
     if node.closing:
         raise Busy
     room, member = await node.entrance.enter(claim.user_id, claim.session_epoch, request.match_info["slug"])
+    known = member.is_member
     member = await membership.join(node, room, member)
-    return await RoomConversation(node, room, member, claim).hold(request)
+    conversation = RoomConversation(node, room, member, claim)
+    conversation.words_for_newcomer = "" if known else room.welcome
+    return await conversation.hold(request)
 
 
 class RoomConversation:
@@ -110,6 +113,7 @@ class RoomConversation:
     protocols: tuple[str, ...] = (PROTOCOL,)
     dialect: Dialect = DIALECT
     farewell: Farewell = staticmethod(as_it_is)
+    words_for_newcomer = ""
 
     def __init__(self, node: Node, room: Room, member: Member, claim: Claim) -> None:
         self.node = node
@@ -177,6 +181,8 @@ class RoomConversation:
             return False
         self.member = self.listener.member = seen.member
         self._welcome(head)
+        if self.words_for_newcomer:
+            self.connection.send(frame("notice", text=self.words_for_newcomer))
         self.listener.release()
         return True
 

@@ -1,0 +1,147 @@
+"""Letting people in: /invite, /uninvite, /invitelink."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from chat.policy import Role
+from tests.people import PASSWORD, House, Person
+
+
+@pytest.fixture
+async def cellar(olga: Person, mona: Person, house: House) -> None:
+    """A private room of olga's, moderated by mona."""
+    await house.room("cellar", olga, private=True)
+    await house.ranks(mona, Role.MODERATOR, "cellar")
+
+
+async def test_people_are_brought_in_by_name(
+    alice: Person, bob: Person, mona: Person, house: House, cellar: None
+) -> None:
+    await mona.enters("cellar")
+    answer = await mona.says("/invite @alice", nonce="n-1")
+    assert answer.text == "@alice is a member of #cellar now."
+    assert (await mona.hears("added")).user.name == "alice"
+    assert (await mona.says("/invite @alice", nonce="n-1")).duplicate
+    assert (await house.kinds("cellar")).count("added") == 2
+    assert (await alice.enters("cellar")).you.role == "member"
+    assert "cellar" in (await alice.opens("/rooms/lobby")).text
+    several = (await mona.says("/invite bob @alice nobody")).text.splitlines()
+    assert several[0] == "@bob is a member of #cellar now."
+    assert several[1] == "@alice is a member of #cellar already."
+    assert several[2].startswith("Nobody here is called nobody.")
+
+
+async def test_an_invited_one_comes_in_through_another_process(
+    alice: Person, mona: Person, house: House, cellar: None
+) -> None:
+    await house.opens()
+    there = await house.again("alice", alice.id, at=1)
+    await there.enters()
+    assert (await there.knocks("cellar")).status == 404
+    await mona.enters("cellar")
+    await mona.says("/invite alice")
+    await there.enters("cellar")
+    assert (
+        await mona.says("/uninvite alice", nonce="n-1")
+    ).text == "@alice is not a member of #cellar any more."
+    assert await there.tab.is_closed() == 4502
+    assert (await there.knocks("cellar")).status == 404
+    assert (await mona.says("/uninvite alice", nonce="n-1")).duplicate
+    await mona.says("/invite alice")
+    assert (await there.enters("cellar")).you.role == "member"
+
+
+@pytest.mark.parametrize(
+    ("who", "line", "code"),
+    [
+        ("alice", "/invite bob", "no_permission"),
+        ("alice", "/invite nobody", "no_permission"),
+        ("alice", "/uninvite bob", "no_permission"),
+        ("alice", "/invitelink", "no_permission"),
+        ("alice", "/invitelink list", "no_permission"),
+        ("mona", "/invite", "usage"),
+        ("mona", "/invite " + " ".join(f"a{n}" for n in range(21)), "usage"),
+        ("mona", "/invite nobody", "not_found"),
+        ("mona", "/invite alice", "already"),
+        ("mona", "/invite carol", "banned"),
+        ("mona", "/uninvite olga", "rank"),
+        ("mona", "/uninvite mona", "self"),
+        ("mona", "/uninvite bob", "not_in_room"),
+        ("mona", "/invitelink 0", "usage"),
+        ("mona", "/invitelink revoke", "usage"),
+        ("mona", "/invitelink revoke 99999", "not_set"),
+        ("mona", "/invitelink for ever", "usage"),
+    ],
+)
+async def test_inviting_is_refused(
+    alice: Person, bob: Person, mona: Person, house: House, cellar: None, who: str, line: str, code: str
+) -> None:
+    carol = await house.person("carol")
+    await house.ranks(carol, Role.MEMBER, "cellar")
+    await house.marks(carol, "is_member = false, banned_until = now() + interval '1 h'", "cellar")
+    await house.ranks(alice, Role.MEMBER, "cellar")
+    actor = {"alice": alice, "mona": mona}[who]
+    await actor.enters("cellar")
+    assert (await actor.refused(line)).code == code
+
+
+async def test_from_a_public_room_nobody_is_uninvited(alice: Person, mona: Person) -> None:
+    await mona.enters()
+    assert (await mona.refused("/uninvite alice")).code == "not_set"
+
+
+async def test_members_invite_where_the_room_lets_them(
+    alice: Person, olga: Person, house: House, cellar: None
+) -> None:
+    await house.ranks(alice, Role.MEMBER, "cellar")
+    await house.person("carol")
+    await alice.enters("cellar")
+    await olga.enters("cellar")
+    assert (await olga.says("/allowinvite on")).text == "In #cellar members may invite people now."
+    await alice.hears("settings")
+    assert (await alice.says("/invite carol")).text
+    assert (await alice.refused("/invitelink")).code == "no_permission"
+    await olga.says("/allowinvite off")
+    await alice.hears("settings")
+    assert (await alice.refused("/invite bob")).code == "no_permission"
+
+
+async def test_a_link_lets_so_many_in_and_is_shown_once(mona: Person, house: House, cellar: None) -> None:
+    await mona.enters("cellar")
+    answer = await mona.says("/invitelink 2 1d", nonce="n-1")
+    path = answer.text.split()[0].partition("/join/")[2]
+    again = await mona.says("/invitelink 2 1d", nonce="n-1")
+    assert again.duplicate
+    assert path not in again.text
+    kept = await house.node.manager.rows("SELECT token_hash::text FROM invitations")
+    assert path not in str(kept)
+    listed = (await mona.says("/invitelink list")).text
+    assert "made by mona, 2 left, good until" in listed
+    comers = [await house.stranger() for _ in range(3)]
+    results = await asyncio.gather(
+        *(comer.fills(f"/join/{path}", name=f"comer{n}", password=PASSWORD) for n, comer in enumerate(comers))
+    )
+    assert sorted(result.status for result in results) == [303, 303, 404]
+    assert await house.node.manager.value("SELECT count(*) FROM users WHERE name LIKE 'comer%%'") == 2
+    assert "There is no link" in (await mona.says("/invitelink list")).text
+
+
+async def test_a_link_is_ended(mona: Person, alice: Person, cellar: None) -> None:
+    await mona.enters("cellar")
+    answer = await mona.says("/invitelink uses 5 7d")
+    token = answer.text.split()[0].partition("/join/")[2]
+    number = (await mona.says("/invitelink list")).text.split()[0]
+    done = await mona.says(f"/invitelink revoke {number}", nonce="n-1")
+    assert done.text == f"Link {number} is ended. Who came by it stays."
+    assert (await mona.says(f"/invitelink revoke {number}", nonce="n-1")).duplicate
+    assert (await alice.opens(f"/join/{token}")).status == 404
+    assert (await mona.refused(f"/invitelink revoke {number}")).code == "not_set"
+
+
+async def test_a_closed_site_makes_no_links(mona: Person, house: House, cellar: None) -> None:
+    await house.node.manager.execute("UPDATE site SET registration = 'closed'")
+    await mona.enters("cellar")
+    assert (await mona.refused("/invitelink")).code == "disabled"
