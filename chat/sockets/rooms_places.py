@@ -33,6 +33,7 @@ class Places:
         self._connection = connection
         self._user_id = 0
         self._shown_out: set[int] = set()
+        self._departing: asyncio.Task[None] | None = None
         # Rooms are gained and lost beside the frames of the client.
         self._moving = asyncio.Lock()
 
@@ -53,9 +54,7 @@ class Places:
             self._shown_out.clear()
             seat, self.selected = self.selected, None
             if seat is not None:
-                seat.is_here = False
-                # Where their line broke they may be back in a moment, and nobody waits for that.
-                self._node.tasks.once("departing", self._depart(seat, lost=lost, grace=grace))
+                self._see_off(seat, lost=lost, grace=grace)
             for seat in tuple(self.seats.values()):
                 await self._get_up(seat)
 
@@ -92,9 +91,10 @@ class Places:
             return
         before, self.selected = self.selected, None
         if before is not None:
-            before.is_here = False
-            # Waited for: the mark is the connection's, and must not be taken away after it was made anew.
-            await self._depart(before, lost=False, grace=False)
+            self._see_off(before, lost=False, grace=False)
+        if self._departing is not None:
+            # The mark is the connection's: it must not be taken away after it was made anew.
+            await asyncio.wait({self._departing})
         if self.seats.get(seat.channel.room.id) is not seat:
             raise NoSuchRoom
         self.selected, seat.is_here = seat, True
@@ -162,8 +162,12 @@ class Places:
             del self.seats[seat.channel.room.id]
         self._node.tasks.once("leaving a room", self._get_up(seat))
         if self.selected is seat:
-            self.selected, seat.is_here = None, False
-            self._node.tasks.once("departing", self._depart(seat, lost=False, grace=False))
+            self.selected = None
+            self._see_off(seat, lost=False, grace=False)
+
+    def _see_off(self, seat: Seat, *, lost: bool, grace: bool) -> None:
+        seat.is_here = False
+        self._departing = self._node.tasks.once("departing", self._depart(seat, lost=lost, grace=grace))
 
     async def _depart(self, seat: Seat, *, lost: bool, grace: bool) -> None:
         comings = self._node.comings

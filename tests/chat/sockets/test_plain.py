@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiohttp import WSMsgType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -164,6 +165,18 @@ async def test_bytes_are_refused_in_words(alice: Person) -> None:
     await page.shows("@alice join chat room")
     await page.socket.send_bytes(b"\0\xff")
     assert await page.reads() == {"text": "Only text frames are understood here."}
+
+
+async def test_bad_utf_8_ends_the_page(alice: Person) -> None:
+    page = await old_page(alice)
+    await page.socket.send_frame(b"\xff", WSMsgType.TEXT)
+    assert await page.is_closed() == 1007
+
+
+async def test_a_text_too_large_ends_the_page(alice: Person) -> None:
+    page = await old_page(alice)
+    await page.types("x" * 65537)
+    assert await page.is_closed() == 1009
 
 
 async def test_who_is_muted_reads_so(alice: Person, house: House) -> None:

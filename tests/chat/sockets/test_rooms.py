@@ -464,6 +464,20 @@ async def test_who_may_not_open_a_socket_is_refused_before_the_handshake(
     assert (await stranger.opens("/ws", **wanted)).status == status
 
 
+async def test_a_page_of_an_allowed_site_opens_a_socket_and_one_of_another_does_not(
+    house: House, alice: Person
+) -> None:
+    house.settings = replace(house.settings, allowed_origins=("https://school.example",))
+    await house.opens()
+    stranger = await house.stranger(at=1)
+    socket = await stranger.client.ws_connect("/ws", headers={"Origin": "https://school.example"})
+    await socket.close()
+    refused = await stranger.opens("/ws", **HANDSHAKE, Origin="https://evil.example")
+    assert (refused.status, refused.refusal.code) == (403, "foreign_origin")
+    refused = await stranger.opens("/ws/lobby", **HANDSHAKE, Origin="https://school.example")
+    assert refused.status == 403, "where a cookie speaks, only the site's own pages may ask"
+
+
 async def test_one_address_has_only_so_many_sockets_of_nobodys(
     house: House, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aiohttp import WSMsgType
 
 from chat.policy import Role
 from tests.chat.sockets.old import old_program
@@ -428,6 +429,12 @@ async def test_what_is_said_while_a_page_is_read_comes_after_it(
     await program.sends({"uuid": "1", "action": "select_room", "room": "lobby"})
     assert texts(await program.reads()) == ["before"]
     assert [(await program.reads())["message"]["text"] for _ in range(2)] == ["early", "late"]
+
+
+async def test_bad_utf_8_ends_the_socket(house: House, alice: Person) -> None:
+    program = await old_program(house, alice)
+    await program.socket.send_frame(b'{"uuid":"1","action":"\xff"}', WSMsgType.TEXT)
+    assert await program.is_closed() == 1007
 
 
 async def test_a_page_and_what_follows_it_have_no_gap_and_nothing_twice(

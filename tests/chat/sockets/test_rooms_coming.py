@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from accounts.actions import load_user
+from accounts.tokens import create_token
 from chat.actions import invitations, rooms
 from chat.events import MemberBanned, MemberRemovedSelf
 from chat.members import find_room, member_in
@@ -202,6 +203,20 @@ async def test_to_and_fro_one_is_where_one_was_last(house: House, alice: Person,
     garden = await find_room(house.node.manager, "garden")
     assert await house.node.presence.count([(room.id, alice.id), (garden.id, alice.id)]) == [1, 0]
     assert [mark[0] for mark in house.node.marks()] == [room.id]
+
+
+async def test_who_authenticates_again_is_there_once_they_select_again(
+    house: House, alice: Person, olga: Person
+) -> None:
+    program, token = await old_program(house, alice), await create_token(house.node.manager, alice.id)
+    room = await find_room(house.node.manager, "lobby")
+    for _ in range(5):
+        await program.asks_for("select_room", room="lobby")
+        await program.asks_for("authenticate", token=token)
+        assert not list(house.node.marks())
+    await program.asks_for("select_room", room="lobby")
+    assert await house.node.presence.count([(room.id, alice.id)]) == [1]
+    assert await _present(house, alice, "lobby")
 
 
 async def _present(house: House, person: Person, slug: str) -> bool:
