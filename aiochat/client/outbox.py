@@ -15,6 +15,7 @@ import msgspec
 
 from aiochat.client.errors import Refused
 from aiochat.client.line import Frame
+from aiochat.client.pauses import LONGEST, SHORTEST
 
 # The server answers within ten seconds, if only that it cannot just now.
 PATIENCE = 15.0
@@ -47,6 +48,7 @@ class _Asked:
     notices: list[str] = field(default_factory=list)
     ack: Frame | None = None
     pause: float = 0.0
+    refusals: int = 0
 
 
 class Outbox:
@@ -154,7 +156,8 @@ class Outbox:
             return False
         refused = Refused.told(frame)
         if refused.temporary:
-            asked.pause = refused.retry_after or 1.0
+            asked.pause = refused.retry_after or min(LONGEST, SHORTEST * 2**asked.refusals)
+            asked.refusals += 1
             asked.heard.set()
         else:
             asked.answered.set_exception(refused)
