@@ -26,6 +26,7 @@ from chat.members import Member, enter, find_room
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Role
+from chat.times import FOR_EVER, say_moment
 from helpers.errors import AppError
 from helpers.web import flash, read_number, read_paging, redirect, render_page
 
@@ -179,21 +180,23 @@ async def _shown_out(request: web.Request, error: Removed | Banned) -> web.Strea
     node, user = request.config_dict[NODE], user_of(request)
     room = await find_room(node.manager, request.match_info["slug"])
     row = await node.manager.row(
-        "SELECT m.author_name, m.at, s.reason, coalesce(s.banned_until, s.out_until) FROM memberships s "
+        "SELECT m.author_name, m.at, s.reason, s.banned_until, s.out_until FROM memberships s "
         "LEFT JOIN messages m ON m.room_id = s.room_id AND m.kind IN ('kicked', 'banned') "
         "AND m.body->'user'->>'id' = s.user_id::text WHERE s.room_id = %s AND s.user_id = %s "
         "ORDER BY m.seq DESC LIMIT 1",
         room.id,
         user.id,
     )
-    by, at, reason, until = row or ("", None, "", None)
+    by, at, reason, banned_until, out_until = row or ("", None, "", None, None)
+    until = banned_until if isinstance(error, Banned) else out_until
     context = {
         "room": {**room.told(), "private": room.set.private},
         "banned": isinstance(error, Banned),
         "by": by,
         "at": _iso(at),
         "reason": reason,
-        "until": _iso(until),
+        "until": "" if until is None or until >= FOR_EVER else _iso(until),
+        "until_said": say_moment(until) if until is not None else "",
         "rooms": await index_of(node, user.id),
     }
     page = await render_page(request, "chat/removed.html", context, status=error.status)

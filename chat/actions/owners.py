@@ -53,7 +53,10 @@ async def offer(node: Node, room: Room, member: Member, nick: str, request: Requ
             )
         )
         await keep_act(node, log, actor, offered, Permission.SET_ROLE, target=target)
-        log.answer = f"@{target.name} may take the room by /accept {say_until(until, log.now)}. Then you are a moderator."
+        log.answer = (
+            f"@{target.name} may take the room by /accept {say_until(until, log.now)}. "
+            "Then you are a moderator."
+        )
     return log.reply
 
 

@@ -160,3 +160,63 @@ def test_a_site_in_use_gets_rooms_of_two_and_a_bin(empty: str) -> None:
         connection.execute(pair)
         with pytest.raises(psycopg.errors.UniqueViolation):
             connection.execute(pair)
+
+
+def test_a_site_in_use_learns_to_be_slow_and_keeps_what_can_be_undone(empty: str) -> None:
+    run_up_to(empty, "005_journal_by_key")
+    post = """'[{"room_id": 3, "author_id": %d, "nonce": "%s", "hash": "aa", "text": "hi", "parts": []}]'"""
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga'), (8, 'ann', 'ann'), (9, 'max', 'max')"
+        )
+        connection.execute(
+            "INSERT INTO rooms (id, slug, title, last_seq, switches) "
+            "VALUES (3, 'lobby', 'lobby', 1, '{\"slow_mode\": 60}')"
+        )
+        connection.execute(
+            "INSERT INTO memberships (room_id, user_id, role) VALUES (3, 7, 4), (3, 8, 2), (3, 9, 3)"
+        )
+        connection.execute(
+            "INSERT INTO messages (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, body) "
+            "VALUES (3, 1, 'cleared', 7, 'olga', now(), 'n', '', '{\"reason\": \"clean\"}')"
+        )
+        connection.execute(
+            "INSERT INTO clears (room_id, seq, upto, upto_ordinal, count, undo_until) VALUES (3, 1, 0, 0, 4, now())"
+        )
+        assert "006_moderation" in migrate(empty)
+        kept = "SELECT seq, actor_name, act, reason, before, undone_seq FROM acts"
+        assert connection.execute(kept).fetchall() == [(1, "olga", "cleared", "clean", {"count": 4}, None)]
+        wait = "extract(epoch FROM until - clock_timestamp())::int"
+        now = f"SELECT verdict, seq, {wait} FROM journal_append(%s::jsonb, false)"
+        before = "SELECT verdict, seq FROM journal_append(%s::json, false)"
+        assert connection.execute(now % (post % (8, "one"))).fetchall() == [("ok", 2, None)]
+        verdict, seq, seconds = connection.execute(now % (post % (8, "two"))).fetchall()[0]
+        assert (verdict, seq) == ("slow", None)
+        assert 50 <= seconds <= 60
+        assert connection.execute(
+            before.replace("%s", (post % (8, "old")).replace('"text"', '"body": {}, "text"'))
+        ).fetchall() == [("slow", None)]
+        lone = "SELECT verdict, seq FROM journal_append_one(3, %s, %s, 'x', 'hi', '[]', '{}', '{}', false)"
+        assert connection.execute(lone, (8, "three")).fetchone() == ("slow", None)
+        assert connection.execute(lone, (8, "four")).fetchone() == ("slow", None)
+        connection.execute("UPDATE memberships SET spoke_at = NULL")
+        assert connection.execute(lone, (8, "five")).fetchone() == ("ok", 3)
+        assert connection.execute(lone, (8, "six")).fetchone() == ("slow", None)
+        assert connection.execute(lone, (7, "owner")).fetchone() == ("ok", 4)
+        connection.execute("UPDATE memberships SET muted_until = now() + interval '1 h' WHERE user_id = 9")
+        assert connection.execute(lone, (9, "moderator")).fetchone() == ("muted", None)
+
+
+def test_the_version_of_before_can_be_put_back_for_a_backup_of_it(empty: str) -> None:
+    migrate(empty)
+    database = sync_database(empty)
+    with database.connection_context():
+        router = Router(database, migrate_dir=MIGRATIONS)
+        while "006_moderation" in router.done:
+            router.rollback()
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga')")
+        connection.execute("INSERT INTO rooms (id, slug, title) VALUES (3, 'lobby', 'lobby')")
+        connection.execute("INSERT INTO memberships (room_id, user_id) VALUES (3, 7)")
+        lone = "SELECT verdict, seq FROM journal_append_one(3, 7, 'n', 'x', 'hi', '[]', '{}', '{}', false)"
+        assert connection.execute(lone).fetchone() == ("ok", 1)

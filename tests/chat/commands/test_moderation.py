@@ -253,7 +253,7 @@ async def test_undo_has_an_end(olga: Person, house: House) -> None:
     await olga.enters()
     await olga.says("hi")
     await olga.says("/clear")
-    await house.node.manager.execute("UPDATE clears SET undo_until = now() - interval '1 s'")
+    await house.node.manager.execute("UPDATE acts SET undo_until = now() - interval '1 s'")
     assert (await olga.refused("/undo")).code == "undo_expired"
     assert (await olga.refused("/undo a b")).code == "usage"
 

@@ -1,0 +1,129 @@
+"""/undo: the way back from a ban, a mute, a removal, a rank, a topic."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat.policy import Role
+from tests.people import House, Person
+
+
+async def test_an_undone_ban_gives_back_membership_and_rank(
+    mona: Person, bob: Person, olga: Person, house: House
+) -> None:
+    await bob.enters()
+    await olga.enters()
+    banned = await olga.says("/ban mona 1h by mistake")
+    assert (await olga.says("/undo", nonce="n-1")).text == "Undone: @mona may come back."
+    undone = await bob.hears("undone")
+    assert (undone.target, undone.act) == (banned.seq, "banned")
+    assert await bob.hears("unbanned", user="mona")
+    assert (await bob.hears("role", user="mona")).role == "moderator"
+    assert (await mona.enters()).you.role == "moderator"
+    assert (await olga.says("/undo", nonce="n-1")).duplicate
+    assert (await olga.refused("/undo")).code == "nothing_to_undo"
+
+
+async def test_an_undone_longer_ban_leaves_the_shorter_one(alice: Person, mona: Person) -> None:
+    await mona.enters()
+    await mona.says("/ban alice 1h spam")
+    await mona.says("/ban alice 9d worse")
+    assert (await mona.says("/undo")).text == "Undone: @alice is banned as before."
+    assert (await mona.says("/banlist")).text.endswith("by mona: spam")
+    await mona.says("/undo")
+    assert await alice.enters()
+
+
+async def test_an_undone_mute_is_over_or_as_before(alice: Person, mona: Person) -> None:
+    await alice.enters()
+    await mona.enters()
+    await mona.says("/mute alice 1m once")
+    await mona.says("/mute alice 1d twice")
+    assert (await mona.says("/undo")).text == "Undone: @alice is muted as before."
+    await alice.hears("muted", reason="twice")
+    await alice.hears("muted", reason="once")
+    assert (await alice.refused("hi")).retry_after <= 60
+    assert (await mona.says("/undo")).text == "Undone: @alice may speak again."
+    await alice.hears("unmuted")
+    assert await alice.says("hi")
+
+
+async def test_what_another_act_has_overtaken_is_passed_over(alice: Person, mona: Person) -> None:
+    await mona.enters()
+    await mona.says("/topic Tea")
+    await mona.says("/mute alice")
+    await mona.says("/unmute alice")
+    assert (await mona.says("/undo")).text == "Undone: the topic is what it was."
+
+
+async def test_a_topic_comes_back(alice: Person, mona: Person) -> None:
+    await alice.enters()
+    await mona.enters()
+    await mona.says("/topic Tea")
+    await mona.says("/undo")
+    assert (await alice.hears("topic", topic="Everybody comes in here.")).by.name == "mona"
+    assert "Everybody comes in here." in (await mona.says("/topic")).text
+
+
+async def test_a_removed_message_comes_back_with_its_words(alice: Person, bob: Person, mona: Person) -> None:
+    for person in (alice, bob, mona):
+        await person.enters()
+    said = await alice.says("good *words*")
+    await mona.tab.asks("remove", target=said.seq)
+    assert (await alice.refused("/undo")).code == "nothing_to_undo"
+    assert (await mona.says("/undo")).text == "Undone: 1 message back."
+    undone = await bob.hears("undone")
+    assert (undone.act, undone.message, undone.text) == ("removed", said.seq, "good *words*")
+    assert undone.parts
+    assert "good" in (await bob.opens("/rooms/lobby")).text
+
+
+async def test_what_somebody_took_back_themselves_is_theirs_alone(alice: Person, olga: Person) -> None:
+    await alice.enters()
+    await olga.enters()
+    said = await alice.says("my password")
+    await alice.tab.asks("remove", target=said.seq)
+    assert (await olga.refused("/undo alice")).code == "nothing_to_undo"
+    assert (await alice.says("/undo")).text == "Undone: 1 message back."
+
+
+async def test_who_moderates_no_more_takes_nothing_back(alice: Person, mona: Person, olga: Person) -> None:
+    await mona.enters()
+    await olga.enters()
+    await mona.says("/ban alice 1h")
+    await olga.says("/deop mona")
+    assert (await mona.refused("/undo")).code == "no_permission"
+    assert (await olga.says("/undo @mona")).text == "Undone: @alice may come back."
+
+
+async def test_who_stepped_down_may_think_better_of_it(mona: Person) -> None:
+    await mona.enters()
+    await mona.says("/deop mona")
+    assert (await mona.refused("/ban mona")).code == "no_permission"
+    assert (await mona.says("/undo")).text == "Undone: @mona is a moderator again."
+    assert (await mona.refused("/ban mona")).code == "self"
+
+
+async def test_the_last_owner_stays_one(olga: Person, alice: Person, house: House) -> None:
+    ade = await house.person("ade", is_admin=True)
+    await house.ranks(ade, Role.MEMBER)
+    await ade.enters()
+    await olga.enters()
+    await olga.says("/owner alice")
+    await olga.says("/deop olga")
+    assert (await ade.refused("/undo nobody")).code == "nothing_to_undo"
+    await ade.says("/undo olga")
+    assert (await ade.says("/undo olga")).text == "Undone: @alice is a member again."
+    assert (await olga.refused("/deop olga")).code == "last_owner"
+
+
+@pytest.mark.parametrize("line", ["/ban alice 1h", "/mute alice", "/topic Tea", "/op alice"])
+async def test_everything_can_be_undone_for_a_quarter_of_an_hour(
+    alice: Person, olga: Person, house: House, line: str
+) -> None:
+    await olga.enters()
+    await olga.says(line)
+    await house.node.manager.execute("UPDATE acts SET undo_until = undo_until - interval '15 min'")
+    assert (await olga.refused("/undo")).code == "undo_expired"
+    await house.node.manager.execute("UPDATE acts SET undo_until = undo_until + interval '14 min'")
+    assert await olga.says("/undo")
