@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from accounts import lost
 from accounts import views as account_views
 from aiochat import health
 from aiochat.assets import Assets
@@ -30,6 +31,8 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.post("/register", account_views.register),
             web.get("/login", account_views.login_page),
             web.post("/login", account_views.login),
+            web.get("/reset/{token}", lost.reset_page),
+            web.post("/reset/{token}", lost.reset),
             web.get("/logout", account_views.logout_page),
             web.post("/logout", account_views.logout),
             web.get("/me", account_views.profile),

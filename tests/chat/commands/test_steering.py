@@ -12,7 +12,7 @@ from chat.epoch import HEADS
 from chat.policy import Role
 from tests.people import House, Person
 
-CODE = re.compile(r"([A-Z2-7]{4}) \(\d+ s\)\.\Z")
+CODE = re.compile(r"To confirm: .*?\b([A-Z2-7]{4})\b.* \(\d+ s\)\.\Z")
 
 
 async def code_for(person: Person, line: str) -> str:

@@ -1,0 +1,227 @@
+"""What admins do to the whole site: every act is asked for in a room, and written into the log of the site."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from redis.exceptions import RedisError
+
+from accounts import links
+from accounts.events import Suspended, encode, user_topic
+from chat.actions.actors import actor_in
+from chat.actions.confirming import expect, is_done
+from chat.actions.messages import names_in
+from chat.actions.ruling import named_over, require_rule
+from chat.errors import Archived, NotSet
+from chat.events import MessagePosted
+from chat.log import Answer, Log, Request, digest
+from chat.members import Member, find_room
+from chat.models import Room
+from chat.node import Node
+from chat.parts import parse, tidy
+from chat.policy import Permission
+from chat.times import FOR_EVER, say_count, say_until
+from helpers.errors import AppError
+
+logger = logging.getLogger(__name__)
+
+# An account, and the bots that speak by hooks which it made.
+WITH_BOTS = """SELECT id FROM users WHERE id = %s UNION SELECT u.id FROM users u JOIN hooks h ON h.user_id = u.id
+    WHERE u.is_bot AND h.created_by = %s"""
+
+
+async def ban(
+    node: Node,
+    room: Room,
+    member: Member,
+    nick: str,
+    length: timedelta | None,
+    reason: str,
+    code: str,
+    request: Request | None = None,
+) -> Answer:
+    """Let an account rest, and the bots it made: their sessions and connections end, in every room and process.
+
+    Without a length for ever. Asked twice. Raises NotAllowed, NotFound, ThatIsYou, RankTooHigh, ConfirmRequired,
+    ConfirmExpired.
+    """
+    reason = reason[: node.limits.reason]
+    seconds = 0 if length is None else int(length.total_seconds())
+    asked = await expect(node, room, member.user_id, "siteban", f"{nick.casefold()}/{seconds}")
+    async with node.journal.transaction(room.id, member.user_id, request) as log:
+        actor = await actor_in(log, member.user_id)
+        target = await named_over(log, actor, Permission.RULE_SITE, nick, "siteban")
+        until = FOR_EVER if length is None else log.now + length
+        words = " ".join(filter(None, [_typed(seconds), reason]))
+        deed = f"shuts @{target.name} out of the whole site {say_until(until, log.now)}"
+        asked.require(code, deed, f"/siteban --code {{code}} @{target.name} {words}".rstrip())
+        ended = [user_id for (user_id,) in await node.manager.rows(WITH_BOTS, target.user_id, target.user_id)]
+        await node.manager.execute(
+            "UPDATE users SET suspended_until = %s, session_epoch = session_epoch + 1 WHERE id = ANY (%s::bigint[])",
+            until,
+            ended,
+        )
+        await _note(node, actor, "siteban", user=target.name, until=until, reason=reason)
+        log.answer = f"@{target.name} is shut out of the site {say_until(until, log.now)}."
+        if len(ended) > 1:
+            log.answer += f" {say_count(len(ended) - 1, 'bot')} of theirs with them."
+    for user_id in ended:
+        node.bus.publish(user_topic(user_id), encode(Suspended(user_id)))
+    silent = await _heard_of(node, room, ended)
+    await is_done(node, asked)
+    return msgspec.structs.replace(log.reply, text=log.answer + silent)
+
+
+async def unban(node: Node, room: Room, member: Member, nick: str, request: Request | None = None) -> Answer:
+    """Let an account in again, with its bots. Raises NotAllowed, NotFound, NotSet."""
+    async with node.journal.transaction(room.id, member.user_id, request) as log:
+        actor = await actor_in(log, member.user_id)
+        target = await named_over(log, actor, Permission.RULE_SITE, nick, "siteunban")
+        rests = await node.manager.value(
+            "SELECT 1 FROM users WHERE id = %s AND suspended_until > clock_timestamp()", target.user_id
+        )
+        if rests is None:
+            raise NotSet(f"@{target.name} is not shut out")
+        await node.manager.execute(
+            f"UPDATE users SET suspended_until = NULL WHERE id IN ({WITH_BOTS})",
+            target.user_id,
+            target.user_id,
+        )
+        await _note(node, actor, "siteunban", user=target.name)
+        log.answer = f"@{target.name} may come in again."
+    return log.reply
+
+
+async def broadcast(node: Node, room: Room, member: Member, text: str, code: str, request: Request) -> Answer:
+    """Say something in every room that goes on, once in each, however often it is asked for. Asked twice.
+
+    Raises NotAllowed, TooLong, Empty, ConfirmRequired, ConfirmExpired.
+    """
+    text = tidy(text, node.limits.text)
+    asked = await expect(node, room, member.user_id, "broadcast", text)
+    count = await node.manager.value(
+        "SELECT count(*) FROM rooms WHERE kind = 'room' AND NOT coalesce((switches->>'archived')::boolean, false)"
+    )
+    async with node.journal.transaction(room.id, member.user_id, request) as log:
+        # The receipt is kept before the words are said: whoever is asked again says them where they are missing yet.
+        actor = await actor_in(log, member.user_id)
+        require_rule(log, actor, Permission.RULE_SITE, None, "broadcast")
+        asked.require(code, f"says it in {say_count(count, 'room')}", f"/broadcast --code {{code}} {text}")
+        await _note(node, actor, "broadcast", rooms=count)
+        log.answer = f"Said in {say_count(count, 'room')}."
+    await _say_everywhere(node, member, text, request)
+    await is_done(node, asked)
+    return log.reply
+
+
+async def announce(node: Node, room: Room, member: Member, slug: str, text: str, request: Request) -> Answer:
+    """Say something in one other room, a member there or not. The receipt is kept here.
+
+    Raises NotAllowed, NoSuchRoom, Archived, TooLong, Empty.
+    """
+    text = tidy(text, node.limits.text)
+    there = await find_room(node.manager, slug)
+    names = await names_in(node, there.id, text)
+    async with node.journal.transactions([room.id, there.id], member.user_id, request) as logs:
+        actor = await actor_in(logs[room.id], member.user_id)
+        require_rule(logs[room.id], actor, Permission.RULE_SITE, None, "announce")
+        if logs[there.id].room.set.archived:
+            raise Archived(logs[there.id].room.slug)
+        await _say(node, logs[there.id], actor, text, names, _nonce(request))
+        await _note(node, actor, "announce", room=there.slug)
+        logs[room.id].answer = f"Said in #{there.slug}."
+    return logs[room.id].reply
+
+
+async def reset_link(
+    node: Node, room: Room, member: Member, nick: str, request: Request | None = None
+) -> tuple[Answer, str]:
+    """A link by which somebody gives their account a new password: its path, told now and never again.
+
+    Raises NotAllowed, NotFound, ThatIsYou, RankTooHigh.
+    """
+    async with node.journal.transaction(room.id, member.user_id, request) as log:
+        actor = await actor_in(log, member.user_id)
+        target = await named_over(log, actor, Permission.RULE_SITE, nick, "resetlink")
+        token = await links.make_link(node.manager, target.user_id, actor.user_id)
+        await _note(node, actor, "resetlink", user=target.name)
+        log.answer = (
+            f"A link for @{target.name} was made, and shown once. It is good for {links.HOURS} hours."
+        )
+    return log.reply, f"/reset/{token}"
+
+
+async def _say_everywhere(node: Node, member: Member, text: str, request: Request) -> None:
+    rows = await node.manager.rows("SELECT id FROM rooms WHERE kind = 'room' ORDER BY id")
+    for (room_id,) in rows:
+        names = await names_in(node, room_id, text)
+        try:
+            async with node.journal.transaction(room_id) as log:
+                if not log.room.set.archived and log.room.kind == "room":
+                    await _say(node, log, await log.member(member.user_id), text, names, _nonce(request))
+        except AppError as error:
+            # One room that cannot be reached must not keep it from the others.
+            logger.warning("site: not said in room %d: %s", room_id, error)
+
+
+async def _say(node: Node, log: Log, author: Member, text: str, names: dict[str, int], nonce: str) -> None:
+    """Put words in a log for somebody who need not be a member; once under this nonce."""
+    said = "SELECT 1 FROM messages WHERE room_id = %s AND author_id = %s AND nonce = %s"
+    if await node.manager.value(said, log.room.id, author.user_id, nonce):
+        return
+    parts = msgspec.json.encode(parse(text, names))
+    event = MessagePosted(by=author.person, text=text, parts=msgspec.Raw(parts))
+    kept = await log.record(event, nonce=nonce)
+    log.room.last_ordinal += 1
+    await node.manager.execute(
+        "UPDATE messages SET text = %s, parts = %s::jsonb, ordinal = %s WHERE room_id = %s AND seq = %s",
+        text,
+        parts.decode(),
+        log.room.last_ordinal,
+        log.room.id,
+        kept.seq,
+    )
+    await node.manager.execute(
+        "UPDATE rooms SET last_ordinal = %s WHERE id = %s", log.room.last_ordinal, log.room.id
+    )
+
+
+def _typed(seconds: int) -> str:
+    """A length as it is typed; nothing for no length."""
+    if not seconds:
+        return ""
+    unit, size = next(
+        one for one in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)) if seconds % one[1] == 0
+    )
+    return f"{seconds // size}{unit}"
+
+
+def _nonce(request: Request) -> str:
+    return f"~said/{digest(request.nonce).hex()[:32]}"
+
+
+async def _heard_of(node: Node, room: Room, users: list[int]) -> str:
+    """Wait until every process that holds sockets of theirs has heard: it hears this room's question after that."""
+    rows = await node.manager.rows(
+        "SELECT room_id, user_id FROM memberships WHERE user_id = ANY (%s::bigint[]) AND present_since IS NOT NULL",
+        users,
+    )
+    try:
+        nodes = {name for where in rows for name in await node.presence.nodes(*where)}
+    except (RedisError, OSError) as error:
+        logger.warning("site: who holds sockets of %s is not known: %s", users, error)
+        return " Redis does not answer: other processes follow as soon as they hear of it."
+    silent = await node.hub.confirm(room.id, 0, nodes)
+    return " One process has not answered yet; it follows when it hears of it." if silent else ""
+
+
+async def _note(node: Node, actor: Member, act: str, **facts: Any) -> None:
+    await node.manager.execute(
+        "INSERT INTO site_log (actor_id, act, body) VALUES (%s, %s, %s::jsonb)",
+        actor.user_id,
+        act,
+        msgspec.json.encode(facts).decode(),
+    )
