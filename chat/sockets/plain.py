@@ -155,6 +155,11 @@ async def plain_socket(request: web.Request) -> web.StreamResponse:
 
     Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, Busy.
     """
+    conversation = await _come_in(request)
+    return await conversation.hold(request)
+
+
+async def _come_in(request: web.Request) -> PlainConversation:
     node = request.config_dict[NODE]
     claim = await claim_of(request)
     if not web.WebSocketResponse().can_prepare(request):
@@ -163,7 +168,7 @@ async def plain_socket(request: web.Request) -> web.StreamResponse:
         raise Busy
     room, member = await node.entrance.enter(claim.user_id, claim.session_epoch, request.match_info["slug"])
     member = await membership.join(node, room, member)
-    return await PlainConversation(node, room, member, claim).hold(request)
+    return PlainConversation(node, room, member, claim)
 
 
 class PlainConversation(RoomConversation):

@@ -89,6 +89,12 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
 
     Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, UnknownProtocol, Busy.
     """
+    # A way in of its own: what was needed there would be kept as long as the socket lives.
+    conversation = await _come_in(request)
+    return await conversation.hold(request)
+
+
+async def _come_in(request: web.Request) -> RoomConversation:
     node = request.config_dict[NODE]
     claim = await claim_of(request)
     offered = request.headers.get("Sec-WebSocket-Protocol", "")
@@ -104,7 +110,7 @@ async def room_socket(request: web.Request) -> web.StreamResponse:
     member = await membership.join(node, room, member)
     conversation = RoomConversation(node, room, member, claim)
     conversation.words_for_newcomer = "" if known else room.welcome
-    return await conversation.hold(request)
+    return conversation
 
 
 class RoomConversation:
@@ -142,6 +148,7 @@ class RoomConversation:
 
     async def _take_part(self) -> None:
         self.channel = await self.node.hub.channel(self.room.id)
+        self.room = self.channel.room
         # From this line on nothing passes by unheard; it waits until the greeting is out.
         self.listener = Listener(self.connection, self.member, self.dialect, held=[])
         self.channel.listeners.add(self.listener)

@@ -99,7 +99,8 @@ class Socket:
         self._closing: asyncio.Task[None] | None = None
         self._under_way = 0
         self._resting: asyncio.Future[None] | None = None
-        self._bad_frames: deque[float] = deque(maxlen=MOST_BAD_FRAMES)
+        # Made when there is one: hardly anybody ever sends any.
+        self._bad_frames: deque[float] | None = None
         limits = node.limits
         self._bucket = TokenBucket(FRAMES * limits.rate, FRAMES * limits.burst)
 
@@ -108,6 +109,8 @@ class Socket:
     ) -> Connection:
         """Answer the handshake. From here on bytes are written past aiohttp, whole frames at a time."""
         await self.response.prepare(request)
+        # They are sent, and would be kept as long as the socket lives.
+        self.response.headers.clear()
         if request.transport is None:
             raise ConnectionResetError
         # uvloop's transports are no subclasses of asyncio's, but do the same.
@@ -246,6 +249,8 @@ class Socket:
 
     def _count_bad_frame(self) -> None:
         now = asyncio.get_running_loop().time()
+        if self._bad_frames is None:
+            self._bad_frames = deque(maxlen=MOST_BAD_FRAMES)
         self._bad_frames.append(now)
         if len(self._bad_frames) == MOST_BAD_FRAMES and now - self._bad_frames[0] < MINUTE:
             self.connection.close(CloseCode.BAD_FRAMES, "Too many frames that could not be read.")
