@@ -165,13 +165,18 @@ LIST = f"""SELECT r.slug, {TITLE}, r.topic, r.kind, coalesce((r.switches->>'priv
     CASE WHEN m.is_member THEN (SELECT count(*) FROM mentions n WHERE n.room_id = r.id AND n.user_id = m.user_id
         AND n.seq > greatest(m.read_seq, r.cleared_upto)) ELSE 0 END
     FROM rooms r LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = %s
-    WHERE (m.is_member OR (r.kind = 'room' AND NOT coalesce((r.switches->>'private')::boolean, false)))
+    WHERE (m.is_member OR (r.kind = 'room' AND NOT coalesce((r.switches->>'private')::boolean, false)
+            AND ((r.switches->>'guests_welcome')::boolean IS TRUE
+                OR NOT EXISTS (SELECT FROM users g WHERE g.id = %s AND g.is_guest))))
         AND (m.banned_until IS NULL OR m.banned_until < now()) AND (%s OR m.is_member)
     ORDER BY {{order}} LIMIT %s"""
 
 
 async def visible_to(node: Node, user_id: int, *, mine: bool = False, most: int = 500) -> list[Listed]:
-    """The rooms somebody may know of, the liveliest first; with `mine` those they are a member of, by address."""
+    """The rooms somebody may know of, the liveliest first; with `mine` those they are a member of, by address.
+
+    A guest knows of those that welcome guests.
+    """
     order = "r.slug" if mine else "7 DESC, r.last_at DESC, r.slug"
-    rows = await node.manager.rows(LIST.format(order=order), user_id, not mine, most)
+    rows = await node.manager.rows(LIST.format(order=order), user_id, user_id, not mine, most)
     return [Listed(*row) for row in rows]

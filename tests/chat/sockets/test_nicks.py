@@ -390,6 +390,18 @@ async def test_a_command_answers_the_one_who_typed_it(street: Street, house: Hou
     assert "message" not in await house.kinds("default")
 
 
+async def test_a_guest_is_told_of_the_rooms_that_welcome_guests(
+    street: Street, olga: Person, house: House
+) -> None:
+    await house.room("cellar", olga, private=True)
+    await house.room("cafe", olga, guests=True)
+    jonas = await street.comes("Jonas")
+    listed = (await jonas.asks("chat_message", message="/list")).message
+    assert sorted(line.split()[0] for line in listed.splitlines()) == ["#cafe", "#default"]
+    await olga.enters()
+    assert "#lobby" in (await olga.says("/list")).text
+
+
 async def test_what_begins_with_two_strokes_is_said_with_one(street: Street) -> None:
     jonas, hotfix = await street.comes("Jonas"), await street.comes("Hotfix")
     assert (await jonas.asks("chat_message", message="//help")).message == "//help"

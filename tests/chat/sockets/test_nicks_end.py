@@ -181,6 +181,30 @@ async def test_who_is_killed_is_not_back_under_another_name(
     assert (await again.asks("join_room", room="lobby")).success
 
 
+@pytest.mark.usefixtures("lobby")
+async def test_who_is_banned_is_kept_out_as_long_under_any_name(
+    street: Street, olga: Person, house: House
+) -> None:
+    guest = await street.comes("Jonas", "lobby")
+    await olga.says("/ban Jonas 10m spam")
+    assert await guest.is_closed() == 4503
+    again = await street.comes("Hotfix")
+    assert (await again.asks("join_room", room="lobby")).success is False
+    key = [one async for one in house.node.redis.scan_iter("*out*")]
+    assert 590_000 < await house.node.redis.pttl(key[0]) <= 600_000
+
+
+@pytest.mark.usefixtures("lobby")
+async def test_who_is_muted_hears_why_and_others_speak(street: Street, olga: Person) -> None:
+    guest, other = await street.comes("Jonas", "lobby"), await street.comes("Hotfix", "lobby")
+    await olga.says("/mute Jonas 10m too loud")
+    told = await guest.asks("chat_message", message="hello")
+    assert (told.success, "too loud" in told.message) == (False, True)
+    assert (await other.asks("chat_message", message="hello")).success
+    await olga.says("/unmute Jonas")
+    assert (await guest.asks("chat_message", message="hello")).success
+
+
 async def test_who_is_killed_in_the_first_room_is_refused_at_the_door(
     street: Street, house: House, olga: Person
 ) -> None:
