@@ -8,7 +8,7 @@ from accounts import lost
 from accounts import views as account_views
 from aiochat import health
 from aiochat.assets import Assets
-from chat import api, hooks, settings, views, welcome
+from chat import api, hooks, records, settings, views, welcome
 from chat.sockets.echo import echo_socket
 from chat.sockets.nicks import nick_socket
 from chat.sockets.plain import room_door
@@ -47,6 +47,7 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.get("/rooms/{slug}", views.show_room),
             web.post("/rooms/{slug}", views.say_by_form),
             web.get("/rooms/{slug}/settings", settings.show),
+            web.get("/rooms/{slug}/log", records.show),
             web.post("/rooms/{slug}/hooks", settings.make_hook),
             web.post("/rooms/{slug}/hooks/revoke", settings.revoke_hook),
             web.get("/rooms/{slug}/ws", room_door),
@@ -64,6 +65,7 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.post("/api/rooms/{slug}/messages", api.post_message),
             web.get("/api/rooms/{slug}/here", api.who_is_here),
             web.get("/api/rooms/{slug}/me", api.about_me),
+            web.get("/api/rooms/{slug}/log", records.read),
             web.get("/static/{hash:[0-9a-f]+}/{path:.+}", assets.serve),
         ]
     )

@@ -5,10 +5,11 @@ from chat.commands.inviting import inviting
 from chat.commands.moderation import moderation
 from chat.commands.oneself import oneself
 from chat.commands.places import places
+from chat.commands.records import records
 from chat.commands.rooms import rooms
 from chat.commands.site import site
 from chat.commands.speech import speech
 from chat.commands.talk import talk
 from chat.commands.words import words
 
-COMMANDS = CommandTable.join(moderation, speech, rooms, inviting, talk, words, places, oneself, site)
+COMMANDS = CommandTable.join(moderation, speech, records, rooms, inviting, talk, words, places, oneself, site)

@@ -34,10 +34,33 @@ A site admin may do in every room what its owner may. Everybody may look at the 
 It ends every tab and every connection of theirs in this room, on every process, before you get your answer. They
 see by whom and why. They may come back after 60 seconds; until then they can neither read nor write there.
 
-## `/clear` and `/undo`
+## `/ban` and `/mute`
 
-`/clear` acts at once, for everybody: the room is empty. `/undo` brings everything back within 15 minutes. It takes
-back what you did yourself; an owner may name whose: `/undo @ann`.
+Who is banned is out at once, on every process, and can neither come in, nor read, nor post until the ban ends. It works
+on accounts that are away or never came. Without a length it is 30 days of a moderator, for ever of an owner; `--purge 1h`
+hides what they said in that hour. Who is muted reads on, for 10 minutes unless you say otherwise, and keeps what they
+have half written. Both are told by whom, why and until when.
+
+## `/slowmode`, `/lock` and `/moderated`
+
+In slow mode every member waits between two posts, counted from the last one that was accepted; moderators, owners and bots
+need not. In a locked room only moderators post, in a moderated one also who has a `/voice`.
+
+## `/clear`, `/purge` and `/undo`
+
+`/clear` acts at once, for everybody: the room is empty. `/purge` hides up to 100 messages, none of people of your own rank
+or above. `/undo` brings everything back within 15 minutes; it also takes back a ban, a mute, a removed message, a rank, a
+topic and a setting of the room. It takes back what you did yourself, the newest act first; an owner may name whose:
+`/undo @ann`. What somebody removed of their own words, nobody else brings back.
+
+## `/transfer`
+
+An owner offers their place; within an hour the other one takes it by `/accept`, and the owner of before is a moderator.
+
+## `/log`
+
+Moderators see who did what: the line as typed, whether as an admin of the site, and who took it back. Owners have it as a page,
+`/rooms/lobby/log`. What was said in messages, and the codes of invitations, are never in it.
 
 ## For programs
 
