@@ -19,7 +19,7 @@ from accounts.actions import register
 from accounts.tokens import create_token
 from aiochat.assets import Assets
 from aiochat.client import Room, Site
-from aiochat.client.events import Message
+from aiochat.client.events import KINDS, Message
 from aiochat.routes import add_routes
 from aiochat.settings import STATIC, Settings
 from chat.actions import rooms
@@ -135,6 +135,13 @@ def test_every_event_is_in_the_protocol() -> None:
     }
     for kind in kinds_of(Event) | kinds_of(News) | SAID_BY_HAND:
         assert f"`{kind}`" in text or f'"{kind}"' in text
+
+
+def test_the_library_has_a_word_for_every_event() -> None:
+    """Whoever adds a field or an event of the server's adds it there: aiochat/client/events.py."""
+    for kind in (*get_args(Event), *get_args(News)):
+        known = {field.name for field in msgspec.structs.fields(KINDS[tag(kind)])}
+        assert {field.name for field in msgspec.structs.fields(kind)} - {"nonce"} <= known, tag(kind)
 
 
 def test_everything_a_client_may_send_is_in_the_protocol() -> None:

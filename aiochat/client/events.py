@@ -84,6 +84,7 @@ class Undone(Recorded, frozen=True, kw_only=True):
     act: str = ""
     message: int = 0
     text: str | None = None
+    parts: list[dict[str, Any]] = []
     count: int = 0
 
 
@@ -94,7 +95,9 @@ class About(Recorded, frozen=True, kw_only=True):
 
 
 class Joined(About, frozen=True, kw_only=True):
-    """Came in."""
+    """Came in; `moved` when they came over from another room, on the same connection."""
+
+    moved: bool = False
 
 
 class Left(About, frozen=True, kw_only=True):
@@ -118,9 +121,10 @@ class Renamed(About, frozen=True, kw_only=True):
 
 
 class RoleChanged(About, frozen=True, kw_only=True):
-    """Has another role."""
+    """Has another role; or, where `voiced` is given, may speak in a moderated room from now on, or may not."""
 
     role: str
+    voiced: bool | None = None
 
 
 class Kicked(About, frozen=True, kw_only=True):
@@ -174,6 +178,7 @@ class SettingsChanged(Recorded, frozen=True, kw_only=True):
     """The room is set otherwise; `changed` holds the new values."""
 
     changed: dict[str, Any] = {}
+    reason: str = ""
 
 
 class Audit(Recorded, frozen=True, kw_only=True):

@@ -120,6 +120,10 @@ def _sentence(event: Event) -> str:
             said = f"{user} gave up the room"
         case Renamed(was=was):
             said = f"{plain(was)} is now {user}"
+        case RoleChanged(voiced=True):
+            said = f"{by} gave {user} a voice"
+        case RoleChanged(voiced=False):
+            said = f"{by} took {user}'s voice"
         case RoleChanged(role=role):
             said = f"{by} made {user} {plain(role)}"
         case Kicked():
@@ -147,7 +151,7 @@ def _sentence(event: Event) -> str:
         case Unpinned():
             said = f"{by} took a pin down"
         case SettingsChanged():
-            said = f"{by} changed the settings of the room"
+            said = f"{by} changed the settings of the room{why}"
         case Offline(reason=reason):
             said = f"The line is down{f' ({plain(reason)})' if reason else ''}. What you write waits and is sent later."
         case Online(again=True):
