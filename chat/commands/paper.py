@@ -14,8 +14,8 @@ A message that begins with `/` and a letter is a command. The page, the socket a
 In the page a menu opens on `/`; it lists what you may do in this room. `/help` says the same in words.
 """
 
-AFTER = """\
-A site admin may do in every room what its owner may. Everybody may look at the topic; setting it takes a moderator.
+AFTER = """\ A site admin may do in every room what its owner may. Everybody may look at the topic; setting it
+takes a moderator.
 
 ## How a line is read
 
@@ -36,37 +36,38 @@ see by whom and why. They may come back after 60 seconds; until then they can ne
 
 ## `/ban` and `/mute`
 
-Who is banned is out at once, on every process, and can neither come in, nor read, nor post until the ban ends. It works
-on accounts that are away or never came. Without a length it is 30 days of a moderator, for ever of an owner; `--purge 1h`
-hides what they said in that hour. Who is muted reads on, for 10 minutes unless you say otherwise, and keeps what they
-have half written. Both are told by whom, why and until when.
+Who is banned is out at once, on every process, and can neither come in, nor read, nor post until the ban ends. It
+works on accounts that are away or never came. Without a length it is 30 days of a moderator, for ever of an owner;
+`--purge 1h` hides what they said in that hour. Who is muted reads on, for 10 minutes unless you say otherwise, and
+keeps what they have half written. Both are told by whom, why and until when.
 
 ## `/slowmode`, `/lock` and `/moderated`
 
-In slow mode every member waits between two posts, counted from the last one that was accepted; moderators, owners and bots
-need not. In a locked room only moderators post, in a moderated one also who has a `/voice`.
+In slow mode every member waits between two posts, counted from the last one that was accepted; moderators, owners
+and bots need not. In a locked room only moderators post, in a moderated one also who has a `/voice`.
 
 ## `/clear`, `/purge` and `/undo`
 
-`/clear` acts at once, for everybody: the room is empty. `/purge` hides up to 100 messages, none of people of your own rank
-or above. `/undo` brings everything back within 15 minutes; it also takes back a ban, a mute, a removed message, a rank, a
-topic and a setting of the room. It takes back what you did yourself, the newest act first; an owner may name whose:
-`/undo @ann`. What somebody removed of their own words, nobody else brings back.
+`/clear` acts at once, for everybody: the room is empty. `/purge` hides up to 100 messages, none of people of your
+own rank or above. `/undo` brings everything back within 15 minutes; it also takes back a ban, a mute, a removed
+message, a rank, a topic and a setting of the room. It takes back what you did yourself, the newest act first; an
+owner may name whose: `/undo @ann`. What somebody removed of their own words, nobody else brings back.
 
 ## `/transfer`
 
-An owner offers their place; within an hour the other one takes it by `/accept`, and the owner of before is a moderator.
+An owner offers their place; within an hour the other one takes it by `/accept`, and the owner of before is a
+moderator.
 
 ## `/log`
 
-Moderators see who did what: the line as typed, whether as an admin of the site, and who took it back. Owners have it as a page,
-`/rooms/lobby/log`. What was said in messages, and the codes of invitations, are never in it.
+Moderators see who did what: the line as typed, whether as an admin of the site, and who took it back. Owners have
+it as a page, `/rooms/lobby/log`. What was said in messages, and the codes of invitations, are never in it.
 
 ## For programs
 
 `GET /api/commands?room=lobby` lists the same as JSON, for one's own rank in that room: see
-[protocol.md](protocol.md#commands). How to add a command stands in [CONTRIBUTING.md](../CONTRIBUTING.md#a-command).
-"""
+[protocol.md](protocol.md#commands). How to add a command stands in
+[CONTRIBUTING.md](../CONTRIBUTING.md#a-command). """
 
 
 def page(commands: CommandTable) -> str:
