@@ -14,8 +14,8 @@ A message that begins with `/` and a letter is a command. The page, the socket a
 In the page a menu opens on `/`; it lists what you may do in this room. `/help` says the same in words.
 """
 
-AFTER = """\ A site admin may do in every room what its owner may. Everybody may look at the topic; setting it
-takes a moderator.
+AFTER = """\
+A site admin may do in every room what its owner may. Everybody may look at the topic; setting it takes a moderator.
 
 ## How a line is read
 
