@@ -25,7 +25,7 @@ from chat.hub import Hub
 from chat.journal import Journal
 from chat.moves import Moves
 from chat.pace import Pace
-from chat.presence import Mark, Presence
+from chat.presence import ANYWHERE, Mark, Presence
 from chat.signals import NODES, SIGNALS, Remark
 from helpers.bus import Bus
 from helpers.database import Manager
@@ -140,13 +140,16 @@ class Node:
         await self.close()
 
     def marks(self) -> Iterable[Mark]:
-        """Every connection in every room of this process whose user counts as being there."""
-        return [
-            (channel.room.id, listener.member.user_id, listener.connection.id)
+        """Every connection of this process that hears a room: there, where its user counts as being, else anywhere."""
+        return {
+            (
+                channel.room.id if listener.is_here else ANYWHERE,
+                listener.member.user_id,
+                listener.connection.id,
+            )
             for channel in self.hub.channels()
             for listener in channel.listeners
-            if listener.is_here
-        ]
+        }
 
     def patience(self, user_id: int) -> float:
         """Count one thing said by this user; the seconds to wait where it is too much at once, else 0."""

@@ -37,6 +37,8 @@ return counts
 
 Mark = tuple[int, int, str]
 """Room, user, connection."""
+ANYWHERE = 0
+"""In the place of a room: the connection hears rooms in which its user is not."""
 
 
 class Presence:

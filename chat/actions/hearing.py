@@ -7,6 +7,7 @@ import logging
 from redis.exceptions import RedisError
 
 from chat.node import Node
+from chat.presence import ANYWHERE
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,8 @@ async def heard_everywhere(node: Node, room_id: int, user_id: int, seq: int) -> 
     Returns what to say of those that did not.
     """
     try:
-        nodes = await node.presence.nodes(room_id, user_id)
+        here = await node.presence.nodes(room_id, user_id)
+        nodes = {*here, *await node.presence.nodes(ANYWHERE, user_id)}
     except (RedisError, OSError) as error:
         logger.warning("who holds sockets of user %d is not known: %s", user_id, error)
         return " Redis does not answer: other processes follow as soon as they read the log."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from typing import Any
@@ -82,9 +83,15 @@ class RoomsConversation:
         try:
             await self.socket.listen(self._hear, self._refuse, self._hear_bytes)
         finally:
-            await self._leave(lost=self.socket.was_lost, grace=self.socket.may_return)
-            self.doorstep.leave()
+            # Beside this request, for that may be cut short where its line is.
+            await asyncio.shield(self.node.tasks.once("a socket goes", self._go()))
         return self.socket.response
+
+    async def _go(self) -> None:
+        try:
+            await self._leave(lost=self.socket.was_lost, grace=self.socket.may_return)
+        finally:
+            self.doorstep.leave()
 
     # -- what comes in ---------------------------------------------------------------------------------------
 

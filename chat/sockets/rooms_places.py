@@ -12,7 +12,7 @@ from chat.connection import Connection
 from chat.errors import Banned, NoSuchRoom, Removed
 from chat.members import Member, address_of, admit, enter, member_in, memberships_of
 from chat.node import Node
-from chat.presence import Mark
+from chat.presence import ANYWHERE, Mark
 from chat.sockets.rooms_dialect import Seat, dialect
 from chat.sockets.rooms_frames import room_added
 
@@ -42,6 +42,7 @@ class Places:
         """Hear every room of this user. What happens there is held until the end of the block."""
         async with self._moving:
             self._user_id = user_id
+            await self._node.comings.mark(self._mark_anywhere)
             seats = await self._follow(0)
             yield
             for seat in seats:
@@ -50,6 +51,7 @@ class Places:
     async def leave(self, *, lost: bool, grace: bool) -> None:
         """Hear no room any more. `lost` and `grace` as in `Comings.depart`."""
         async with self._moving:
+            await self._node.comings.unmark(self._mark_anywhere)
             self._user_id = 0
             self._shown_out.clear()
             seat, self.selected = self.selected, None
@@ -176,6 +178,11 @@ class Places:
             await comings.unmark(self._mark(seat))
         else:
             await comings.depart(self._mark(seat), seat.member.person, lost=lost, grace=grace)
+
+    @property
+    def _mark_anywhere(self) -> Mark:
+        # By it the processes are found that have to hear of a kick, whether or not one is where it happens.
+        return ANYWHERE, self._user_id, self._connection.id
 
     def _mark(self, seat: Seat) -> Mark:
         return seat.channel.room.id, seat.member.user_id, self._connection.id

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.tokens import create_token
-from tests.chat.backstage import until
+from chat.presence import ANYWHERE
+from tests.chat.backstage import until, until_kept
 from tests.chat.sockets.old import OldProgram, old_page, old_program
 from tests.people import HANDSHAKE, House, Person
 
@@ -217,6 +218,32 @@ async def test_a_kill_takes_effect_at_the_other_process(
     await ruling.asks_for("new_message", room="lobby", text="after")
     await other.hears_words("after")
     assert await there.all_words() == []
+
+
+async def test_a_kill_is_heard_before_its_answer_also_where_the_room_is_not_selected(
+    house: House, alice: Person, olga: Person
+) -> None:
+    node = await house.opens()
+    node.limits = house.node.limits
+    there, ruling = await old_program(house, alice, at=1), await old_program(house, olga)
+    asked: list[set[str]] = []
+    confirm = house.node.hub.confirm
+
+    async def confirms(room_id: int, seq: int, nodes: Any) -> set[str]:
+        asked.append(set(nodes))
+        return await confirm(room_id, seq, nodes)
+
+    house.node.hub.confirm = confirms  # type: ignore[method-assign]
+    answer = await ruling.asks_for("new_message", room="lobby", text="/kill alice")
+    assert answer.text.startswith("Removed @alice.")
+    assert asked == [{node.name}]
+    assert not [listener for channel in node.hub.channels() for listener in channel.listeners]
+    await there.leaves()
+    await until_kept(lambda: _nowhere(house, alice))
+
+
+async def _nowhere(house: House, person: Person) -> bool:
+    return not await house.node.presence.nodes(ANYWHERE, person.id)
 
 
 async def test_words_said_faster_than_they_are_answered_each_come_back_with_their_own_uuid(
