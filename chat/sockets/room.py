@@ -212,6 +212,8 @@ class RoomConversation:
                 "name": member.name,
                 "role": member.role.word,
                 "muted_until": member.muted_until,
+                **({"muted_reason": member.muted_reason} if member.is_muted and member.muted_reason else {}),
+                **({"voiced": True} if member.voiced else {}),
             },
             here=here,
             limits={"text": limits.text, "frame": limits.frame},

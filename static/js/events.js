@@ -1,7 +1,7 @@
 // What the house says: the server's sentences, cloned and filled, and one line for many comings and goings.
 
 import { clone, plural } from "./dom.js"
-import { clock, end } from "./time.js"
+import { clock, end, length } from "./time.js"
 
 const RULINGS = new Set([
   "kicked",
@@ -49,6 +49,7 @@ export function build(entry) {
 function sentenceOf(entry) {
   switch (entry.type) {
     case "role":
+      if (entry.voiced !== undefined && entry.voiced !== null) return `role-${entry.voiced ? "voiced" : "devoiced"}`
       return `role-${["owner", "moderator"].includes(entry.role) ? entry.role : "member"}`
     case "topic":
       return entry.topic ? "topic" : "topic-none"
@@ -57,22 +58,35 @@ function sentenceOf(entry) {
     case "added":
       return entry.by.id === entry.user.id ? "added" : "added-by"
     case "undone":
-      return ["cleared", "removed"].includes(entry.act) ? `undone-${entry.act}` : "undone"
+      return ["cleared", "purged", "removed"].includes(entry.act) ? `undone-${entry.act}` : "undone"
+    case "purged":
+      return entry.user ? "purged-of" : "purged"
+    case "settings":
+      return settingOf(entry.changed ?? {})
     default:
       return entry.type
   }
 }
 
+function settingOf({ offered, switches = {} }) {
+  if (offered) return "settings-offered"
+  if ("locked" in switches) return `settings-${switches.locked ? "locked" : "unlocked"}`
+  if ("moderated" in switches) return `settings-${switches.moderated ? "moderated" : "open"}`
+  if ("slow_mode" in switches) return `settings-${switches.slow_mode ? "slow" : "quick"}`
+  return "settings"
+}
+
 function fill(template, entry) {
   const said = template.content.cloneNode(true)
   for (const slot of said.querySelectorAll("[data-slot]")) {
-    const value = entry[slot.dataset.slot]
+    const value = slot.dataset.slot.split(".").reduce((inside, name) => inside?.[name], entry)
     const time = slot.querySelector("time")
     if (value === undefined || value === null || value === "") slot.remove()
     else if (time) {
       time.dateTime = value
       time.textContent = end(value)
     } else if (slot.dataset.one) slot.textContent = plural(value, slot.dataset.one, slot.dataset.many)
+    else if ("length" in slot.dataset) slot.textContent = length(value)
     else slot.textContent = value.name ?? value
   }
   return said

@@ -1,11 +1,14 @@
 // What the line says, put where it belongs.
 
+import { Draft } from "./drafts.js"
 import { notice } from "./notices.js"
+import { Silence } from "./silence.js"
 
 const TOLD = new Set(["cleared", "purged"])
 const AGAIN = 2_000
 
 export function frames(room) {
+  const silence = new Silence(room.composer, room.you)
   const { page, slug, you, list, composer, index, people, title, socket, outbox, typing, banner, view } = room
   const { reading } = room
   let looking = 0
@@ -18,6 +21,7 @@ export function frames(room) {
     reading.marked(hello.read)
     if (hello.limits?.text) composer.dataset.limit = hello.limits.text
     headOf(hello.room)
+    silence.greeted(hello)
   })
   socket.addEventListener("live", () => {
     banner.up()
@@ -43,7 +47,7 @@ export function frames(room) {
     error: (frame) => (frame.nonce && outbox.refused(frame)) || list.notice(notice(frame.message)),
     notice: (frame) => {
       if (frame.nonce) outbox.answered(frame)
-      list.notice(notice(frame.text))
+      if (!room.led(frame)) list.notice(notice(frame.text))
     },
     typing: (frame) => typing.hear(frame.user ?? frame.by),
     here: (frame) => people.list.differ(frame),
@@ -63,6 +67,7 @@ export function frames(room) {
   function numbered(entry) {
     if (entry.type === "skip") return
     facts(entry)
+    silence.hear(entry)
     const other = entry.type === "message" && entry.by.id !== you.id
     if (other) {
       typing.stop(entry.by.id)
@@ -98,16 +103,33 @@ export function frames(room) {
         if (entry.user.id === you.id) rename(entry.user.name)
         return people.list.change(entry.user, {})
       case "role":
-        if (entry.user.id === you.id) setRole(entry.role)
+        if (entry.user.id === you.id) setRole(you.role === "admin" ? "admin" : entry.role)
         people.list.change(entry.user, { role: entry.role })
         return list.remark(entry.user.id, entry.role)
       case "topic":
         return headOf({ topic: entry.topic })
+      case "removed_self":
+        if (entry.user.id === you.id) forget(/^\/(leave|part)\b/i)
+        return undefined
       case "settings":
+        if (entry.changed?.slug) moved(entry.changed.slug)
         return headOf(entry.changed ?? {})
       default:
         return undefined
     }
+  }
+
+  /** What was done already is not to be sent again when one comes back. */
+  function forget(line) {
+    for (const item of outbox.items) if (line.test(item.text ?? "")) outbox.discard(item.nonce)
+  }
+
+  /** The room has another address: go there once nothing waits here any more, with what is being typed. */
+  function moved(to) {
+    if (outbox.items.some((item) => item.state !== "failed"))
+      return outbox.addEventListener("changed", () => moved(to), { once: true })
+    new Draft(you.id, to).writeNow(composer.draft)
+    return location.replace(`/rooms/${to}`)
   }
 
   /** A newcomer's role is not in the frame. Many may come at once; one look is enough. */

@@ -35,6 +35,16 @@ export function end(at) {
   return (date.getFullYear() === new Date().getFullYear() ? DATE : DATE_OF_YEAR).format(date)
 }
 
+/** 30 seconds, 1 minute, 6 hours */
+export function length(seconds) {
+  const [size, name] = [
+    [3600, "hour"],
+    [60, "minute"],
+    [1, "second"],
+  ].find(([unit]) => seconds % unit === 0)
+  return `${seconds / size} ${name}${seconds === size ? "" : "s"}`
+}
+
 /** 0:41, 12:05, 1:02:03 */
 export function left(milliseconds) {
   const all = Math.max(0, Math.ceil(milliseconds / 1000))

@@ -1,10 +1,12 @@
 // Your next line. Nothing empties it but its own success.
 
 import { composing, counted, element } from "../dom.js"
+import { left } from "../time.js"
 
 export class MessageComposer extends HTMLElement {
   #mode = null // {kind: "reply" | "edit", seq, kept}
   #typed = 0
+  #clock = 0
 
   connectedCallback() {
     this.addEventListener("submit", this.#submit)
@@ -15,6 +17,7 @@ export class MessageComposer extends HTMLElement {
   }
 
   disconnectedCallback() {
+    clearInterval(this.#clock)
     this.removeEventListener("submit", this.#submit)
     this.removeEventListener("keydown", this.#keydown)
     this.removeEventListener("input", this.#input)
@@ -70,6 +73,35 @@ export class MessageComposer extends HTMLElement {
     this.#changed()
   }
 
+  /** Nothing can be sent until it is allowed again: `words` why, `soft` what all the same, `until` when. */
+  forbid({ words, soft, until }) {
+    const why = this.querySelector(".reason")
+    const said = `${words}\n${soft}`
+    clearInterval(this.#clock)
+    if (until) this.#clock = setInterval(() => this.#countDown(until), 1_000)
+    this.#countDown(until)
+    if (why.dataset.said === said) return
+    why.dataset.said = said
+    why.querySelector("b").textContent = words
+    why.querySelector(".soft").textContent = soft
+    why.hidden = false
+    this.querySelector(".composer").classList.add("cannot")
+    this.field.readOnly = true
+    this.field.setAttribute("aria-describedby", why.id)
+    this.menu.close()
+  }
+
+  allow() {
+    const why = this.querySelector(".reason")
+    clearInterval(this.#clock)
+    if (why.hidden) return
+    why.hidden = true
+    delete why.dataset.said
+    this.querySelector(".composer").classList.remove("cannot")
+    this.field.readOnly = false
+    this.field.removeAttribute("aria-describedby")
+  }
+
   reply(seq, name, gist) {
     this.#leave()
     this.#mode = { kind: "reply", seq }
@@ -93,8 +125,13 @@ export class MessageComposer extends HTMLElement {
     field.style.blockSize = `${field.scrollHeight}px`
   }
 
+  #countDown(until) {
+    this.querySelector(".reason .left").textContent = until ? left(new Date(until) - Date.now()) : ""
+  }
+
   #submit = (event) => {
     event.preventDefault()
+    if (this.field.readOnly) return
     const text = this.text.trim()
     const over = this.#over(text)
     if (!text || over) return this.focus()

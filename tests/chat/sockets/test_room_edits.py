@@ -84,7 +84,7 @@ async def test_a_repeated_removal_is_answered_and_not_done_twice(alice: Person, 
 async def test_who_may_not_speak_may_not_edit_either(alice: Person, olga: Person, house: House) -> None:
     await alice.enters()
     said = await alice.says("one")
-    await house.marks(alice, "muted_until = now() + interval '1 hour', reason = 'loud'")
+    await house.marks(alice, "muted_until = now() + interval '1 hour', muted_reason = 'loud'")
     edit = {"text": "x", "target": said.seq}
     for kind, fields in (("say", {"text": "x"}), ("say", {"text": "/me x"}), ("edit", edit)):
         with pytest.raises(Refused) as refused:

@@ -1,0 +1,82 @@
+// Why you cannot post just now. The composer says it; what you have typed stays there.
+
+import { end } from "./time.js"
+
+const RULERS = new Set(["moderator", "owner", "admin"])
+
+/** Hears what is said of you and of the room, and tells the composer whether words may be sent. */
+export class Silence {
+  #composer
+  #you
+  #muted = null // {until, by, reason}
+  #voiced = false
+  #switches = {}
+  #closing = { by: "", reason: "" }
+  #over = 0
+
+  constructor(composer, you) {
+    this.#composer = composer
+    this.#you = you
+  }
+
+  greeted({ you, room }) {
+    const known = this.#muted?.until === you.muted_until ? this.#muted : {}
+    this.#muted = you.muted_until ? { ...known, until: you.muted_until, reason: you.muted_reason ?? "" } : null
+    this.#voiced = Boolean(you.voiced)
+    this.#switches = { ...room.switches }
+    this.look()
+  }
+
+  /** An entry of the log; most of them are none of this. */
+  hear(entry) {
+    const mine = entry.user?.id === this.#you.id
+    if (entry.type === "muted" && mine)
+      this.#muted = { until: entry.until, by: entry.by.name, reason: entry.reason ?? "" }
+    else if (entry.type === "unmuted" && mine) this.#muted = null
+    else if (entry.type === "role" && mine) this.#voiced = entry.voiced ?? this.#voiced
+    else if (entry.type === "settings" && entry.changed?.switches) {
+      Object.assign(this.#switches, entry.changed.switches)
+      if (entry.changed.switches.locked) this.#closing = { by: entry.by.name, reason: entry.reason ?? "" }
+    } else return
+    this.look()
+  }
+
+  /** Say how it stands now. */
+  look() {
+    clearTimeout(this.#over)
+    const rest = this.#muted ? new Date(this.#muted.until) - Date.now() : 0
+    if (rest > 0) this.#over = setTimeout(() => this.look(), Math.min(rest, 2 ** 31 - 1))
+    const why = this.#why(rest)
+    if (why) this.#composer.forbid(why)
+    else this.#composer.allow()
+  }
+
+  #why(rest) {
+    const { archived, locked, moderated } = this.#switches
+    if (archived) return { words: "This room is archived.", soft: "It can be read, and nobody posts here." }
+    if (rest > 0 && this.#you.role !== "admin") {
+      const { by, reason, until } = this.#muted
+      return {
+        words: `Muted${by ? ` by ${by}` : ""} until ${end(until)}.`,
+        soft: `${quoted(reason)}You can still read, and your draft is kept.`,
+        until,
+      }
+    }
+    if (RULERS.has(this.#you.role)) return null
+    if (locked)
+      return {
+        words: `Locked${this.#closing.by ? ` by ${this.#closing.by}` : ""}: only moderators post.`,
+        soft: `${quoted(this.#closing.reason)}You can still read, and your draft is kept.`,
+      }
+    if (moderated && !this.#voiced)
+      return {
+        words: "Only those with a voice post here.",
+        soft: "A moderator can give you one. Your draft is kept.",
+      }
+    return null
+  }
+}
+
+function quoted(reason) {
+  return reason ? `“${reason}” ` : ""
+}

@@ -1,0 +1,132 @@
+"""What moderators do to people and words, as everybody's page shows it."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.person import Person
+
+
+async def test_who_is_muted_reads_on_and_keeps_the_draft(saskia: Person, mateo: Person) -> None:
+    await mateo.composer.fill("half a thou")
+    await saskia.says("/mute @mateo 5m one link is enough")
+    await saskia.is_told("Muted @mateo until ")
+    for person in (saskia, mateo):
+        await person.sees("saskia muted mateo until ")
+        await expect(person.event("saskia muted mateo")).to_contain_text("one link is enough")
+    reason = mateo.page.locator("#why-not")
+    await expect(reason).to_contain_text("Muted by saskia until ")
+    await expect(reason).to_contain_text("“one link is enough” You can still read, and your draft is kept.")
+    await expect(reason.locator(".left")).to_contain_text("4:5")
+    await expect(mateo.composer).to_have_value("half a thou")
+    await expect(mateo.composer).not_to_be_editable()
+    await saskia.says("quiet now")
+    await mateo.reads("quiet now")
+    await mateo.page.reload()
+    await mateo.is_here()
+    await expect(reason).to_contain_text("“one link is enough”")
+    await expect(mateo.composer).to_have_value("half a thou")
+    await saskia.says("/unmute mateo")
+    await mateo.sees("saskia lets mateo speak again")
+    await expect(reason).to_be_hidden()
+    await mateo.composer.press("End")
+    await mateo.types("ght")
+    await mateo.composer.press("Enter")
+    await saskia.reads("half a thought")
+
+
+async def test_who_is_banned_sees_by_whom_and_why(saskia: Person, mateo: Person) -> None:
+    await mateo.composer.fill("but I only")
+    await saskia.says("/ban @mateo spam")
+    await expect(mateo.page.get_by_role("heading", level=1)).to_have_text("You are banned from #lobby")
+    await expect(mateo.page.locator(".lede")).to_contain_text("By saskia")
+    await expect(mateo.page.locator(".lede")).to_contain_text("with the reason “spam”")
+    await expect(mateo.page.locator(".wait")).to_have_text("Only a moderator can let you back in.")
+    await expect(mateo.page.locator(".kept")).to_have_text("but I only")
+    await saskia.sees("saskia banned mateo until further notice")
+    await saskia.says("/undo")
+    await saskia.sees("saskia lets mateo back in")
+    await mateo.enters("lobby")
+    await expect(mateo.composer).to_have_value("but I only")
+
+
+async def test_the_room_says_how_it_is_set_and_the_composer_why_it_waits(
+    saskia: Person, mateo: Person
+) -> None:
+    reason = mateo.page.locator("#why-not")
+    await saskia.says("/lock until nine")
+    await mateo.sees("saskia locked the room: only moderators post until nine")
+    await expect(reason).to_contain_text("Locked by saskia: only moderators post.")
+    await expect(saskia.page.locator("#why-not")).to_be_hidden()
+    await saskia.says("/unlock")
+    await mateo.sees("saskia opened the room again")
+    await expect(reason).to_be_hidden()
+    await saskia.says("/moderated on")
+    await mateo.sees("saskia lets only those with a voice post")
+    await expect(reason).to_contain_text("Only those with a voice post here.")
+    await saskia.says("/voice mateo")
+    await mateo.sees("saskia gave mateo a voice")
+    await expect(reason).to_be_hidden()
+    await mateo.page.reload()
+    await mateo.is_here()
+    await mateo.sees("saskia gave mateo a voice")
+    await expect(reason).to_be_hidden()
+    await mateo.says("thank you")
+    await saskia.reads("thank you")
+    await saskia.says("/slowmode 1m")
+    await mateo.sees("saskia set a pause of 1 minute between two posts")
+
+
+async def test_in_slow_mode_words_wait_and_are_sent(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/slowmode 5s")
+    await mateo.sees("saskia set a pause of 5 seconds between two posts")
+    await mateo.says("one")
+    await saskia.reads("one")
+    await mateo.says("two")
+    await expect(mateo.waiting).to_contain_text("Slow mode: you can post again in ")
+    await saskia.reads("two")
+    await expect(mateo.waiting).to_have_count(0)
+
+
+async def test_hidden_messages_come_back_in_every_page(saskia: Person, mateo: Person) -> None:
+    for text in ("one", "two", "three"):
+        await mateo.says(text)
+        await saskia.reads(text)
+    await saskia.says("/purge @mateo 2")
+    await mateo.sees("saskia removed 2 messages of mateo")
+    for person in (saskia, mateo):
+        await expect(person.message("Message removed by saskia")).to_have_count(2)
+    await saskia.says("/undo")
+    for person in (saskia, mateo):
+        await person.reads("two")
+        await person.reads("three")
+        await person.sees("saskia brought 2 messages back")
+
+
+async def test_pins_and_offers_are_lines_of_the_log(saskia: Person, mateo: Person) -> None:
+    await mateo.says("the plan")
+    await saskia.reads("the plan")
+    await saskia.says("/pin")
+    await mateo.sees("saskia pinned a message")
+    await mateo.says("/pins")
+    await mateo.is_told("mateo: the plan · pinned by saskia")
+    await saskia.says("/transfer @mateo")
+    await mateo.sees("saskia offers the room to mateo, who can /accept until ")
+    await mateo.says("/accept")
+    await saskia.sees("saskia made mateo an owner")
+    await mateo.types("/cle")
+    await expect(mateo.menu.get_by_role("option")).to_have_count(1)
+
+
+async def test_an_owner_reads_the_log_of_moderation(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/mute @mateo 5m <b>loud</b>")
+    await saskia.is_told("Muted @mateo")
+    await saskia.says("/undo")
+    await saskia.is_told("Undone")
+    await saskia.says("/log")
+    await saskia.is_told("saskia · /mute @mateo 5m <b>loud</b> · undone by saskia")
+    await saskia.opens("/rooms/lobby/log")
+    act = saskia.page.locator(".act")
+    await expect(act).to_have_count(1)
+    await expect(act).to_contain_text("/mute @mateo 5m <b>loud</b>")
+    await expect(act).to_contain_text("Taken back by saskia")
