@@ -113,6 +113,8 @@ def notice_of(event: Recorded) -> str:
             return f"@{user.name} was muted by {by}{_because(reason)}"
         case MemberUnmuted(user=user):
             return f"@{user.name} may speak again"
+        case RoleChanged(user=user, voiced=bool(voiced)):
+            return f"@{user.name} may speak now" if voiced else f"@{user.name} may speak no more"
         case RoleChanged(user=user, role=role):
             return f"@{user.name} is {role} now"
         case Renamed(user=user, was=was):
