@@ -44,5 +44,15 @@ function paragraphs(text) {
 function pieces(line) {
   const help = /^(\/\S.*?)( · .*)$/.exec(line)
   if (help) return [element("span", "command", help[1]), help[2]]
-  return line.split("`").map((piece, index) => (index % 2 ? element("code", "", piece) : piece))
+  return line.split("`").flatMap((piece, index) => (index % 2 ? element("code", "", piece) : linked(piece)))
+}
+
+/** The ways to another place of this site are links. */
+function linked(words) {
+  return words.split(/(?<=^|\s)(\/(?:rooms|join|reset)\/[\w~-]+(?:\?at=\d+#m\d+)?)(?=$|\s)/).map((piece, index) => {
+    if (index % 2 === 0) return piece
+    const link = element("a", "", piece)
+    link.href = piece
+    return link
+  })
 }

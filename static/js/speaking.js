@@ -7,6 +7,7 @@ export function speaking(room, toolbar) {
   const { list, composer, outbox, draft, slug, you } = room
   const { menu } = composer
   const commands = commandSource(slug)
+  const leading = new Set()
 
   menu.source = { commands: commands.now, people: () => room.people.list.people, spoke: list.spoke, you }
   menu.attach(composer.field)
@@ -20,13 +21,7 @@ export function speaking(room, toolbar) {
   composer.addEventListener("composer:typing", () => room.socket.send({ type: "typing" }))
   composer.addEventListener("composer:say", ({ detail }) => say(detail))
   composer.addEventListener("composer:edit", ({ detail }) => outbox.add({ kind: "edit", ...detail }))
-  composer.addEventListener("composer:editlast", () => {
-    const last = list
-      .messages()
-      .filter((line) => line.dataset.text !== undefined && line.dataset.seq && line.matches(":not(.action)"))
-      .at(-1)
-    if (last) composer.edit(Number(last.dataset.seq), last.dataset.text)
-  })
+  composer.addEventListener("composer:editlast", () => editLast(room))
 
   list.addEventListener("message:reply", ({ detail }) => composer.reply(detail.seq, detail.name, detail.gist))
   list.addEventListener("message:edit", ({ detail }) => composer.edit(detail.seq, detail.text))
@@ -79,14 +74,24 @@ export function speaking(room, toolbar) {
   for (const item of outbox.items) if (item.kind === "say") list.pend(item, true)
 
   function say({ text, reply_to }) {
-    if (/^\/(shortcuts|keys)\s*$/.test(text)) return document.getElementById("keys").showModal()
+    const alone = ALONE.find(([line]) => line.test(text))
+    if (alone) return alone[1](room)
     if (room.view.away && !isCommand(text)) room.view.toLatest()
     list.unfresh()
     const item = outbox.add({ kind: "say", text, reply_to })
+    if (LEADS.test(text)) leading.add(item.nonce)
     if (!isCommand(text) || !room.socket.live) list.pend(item)
     // A command is answered at once; where it is not, it is seen waiting.
     else setTimeout(() => outbox.find(item.nonce) && !list.pending(item.nonce) && list.pend(item), 700)
     return undefined
+  }
+
+  /** Go where a command leads that one typed here just now. */
+  room.led = (frame) => {
+    const [path] = /\/rooms\/\S+$/.exec(frame.text) ?? []
+    if (!leading.delete(frame.nonce) || !path) return false
+    location.assign(path)
+    return true
   }
 
   function sent(item, ack) {
@@ -147,6 +152,38 @@ export function speaking(room, toolbar) {
   function shown(item) {
     return item.kind === "say" && list.pending(item.nonce) && item.state !== "failed"
   }
+}
+
+// What to type to be somewhere else; with words for somebody one stays here.
+const LEADS = /^\/(join|create|jump|((msg|dm|query)\s+("[^"]*"|\S+)\s*$))/i
+
+/** What only this page can do is done here, and never sent. */
+const ALONE = [
+  [/^\/(shortcuts|keys)\s*$/i, () => document.getElementById("keys").showModal()],
+  [/^\/(cls|clear\s+me)\s*$/i, ({ list }) => emptyView(list)],
+  [/^\/edit\s*$/i, (room) => editLast(room)],
+  [/^\/logout\s*$/i, () => document.querySelector("form.leave").submit()],
+  [
+    /^\/settings\s*$/i,
+    ({ slug, you }) =>
+      location.assign(["owner", "admin"].includes(you.role) ? `/rooms/${slug}/settings` : "/me"),
+  ],
+]
+
+/** Empty one's own view, nobody else's; one press brings it back. */
+function emptyView(list) {
+  const lines = [...list.querySelectorAll(".spine > :not([hidden])")]
+  for (const line of lines) line.hidden = true
+  const back = () => lines.forEach((line) => (line.hidden = false))
+  list.notice(notice("Your view is empty, nobody else's.", [["Bring it back", back]]))
+}
+
+function editLast({ list, composer }) {
+  const last = list
+    .messages()
+    .filter((line) => line.dataset.text !== undefined && line.dataset.seq && line.matches(":not(.action)"))
+    .at(-1)
+  if (last) composer.edit(Number(last.dataset.seq), last.dataset.text)
 }
 
 function isCommand(text) {

@@ -6,7 +6,8 @@ export class RoomIndex extends HTMLElement {
   /** A room's counts, as an `unread` frame tells them. */
   update({ room, count, mentions }) {
     const link = this.querySelector(`a[data-slug="${CSS.escape(room)}"]`)
-    if (!link || link.hasAttribute("aria-current")) return
+    if (!link) return void this.#learn(room).then((known) => known && this.update({ room, count, mentions }))
+    if (link.hasAttribute("aria-current")) return
     show(link.querySelector(".count"), count, counted(count))
     show(link.querySelector(".at-you"), mentions, counted(mentions))
     link.classList.toggle("unread", count > 0 || mentions > 0)
@@ -18,6 +19,25 @@ export class RoomIndex extends HTMLElement {
       (sum, one) => sum + Number(one.textContent.replace(/\D/g, "")),
       0,
     )
+  }
+
+  /** A room that is new to this page: somebody brought one in, or spoke to one alone. False where it is not known. */
+  async #learn(slug) {
+    const answer = await fetch("/api/rooms", { headers: { accept: "application/json" } }).catch(() => null)
+    if (!answer?.ok) return false
+    const room = (await answer.json()).rooms.find((one) => one.slug === slug)
+    const pattern = this.querySelector("li")
+    if (!room?.member || !pattern || this.querySelector(`a[data-slug="${CSS.escape(slug)}"]`)) return false
+    const line = pattern.cloneNode(true)
+    const link = line.querySelector("a")
+    link.removeAttribute("aria-current")
+    link.href = `/rooms/${slug}`
+    link.dataset.slug = slug
+    link.querySelector(".sign").textContent = room.kind === "direct" ? "@" : "#"
+    link.querySelector(".what").textContent = room.title || slug
+    const lists = this.querySelectorAll("ul")
+    ;(room.kind === "direct" ? lists[lists.length - 1] : lists[0]).append(line)
+    return true
   }
 
   links() {

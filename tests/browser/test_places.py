@@ -1,0 +1,90 @@
+"""From room to room by typing, in a real browser; and the page of a room's settings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Meet
+from tests.browser.person import PASSWORD, Person
+from tests.browser.test_access import PHONE, looks
+
+
+async def test_an_own_view_is_emptied_and_comes_back(saskia: Person, mateo: Person) -> None:
+    await mateo.says("hello")
+    await saskia.reads("hello")
+    for line in ("/cls", "/clear me"):
+        await saskia.says(line)
+        await expect(saskia.message("hello")).to_be_hidden()
+        await expect(mateo.message("hello")).to_be_visible()
+        await saskia.log.get_by_role("button", name="Bring it back").click()
+        await expect(saskia.message("hello")).to_be_visible()
+
+
+async def test_one_is_where_one_typed_to_be(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/create #studio")
+    await mateo.page.wait_for_url("**/rooms/studio")
+    await mateo.is_here()
+    await saskia.says("/join studio")
+    await saskia.page.wait_for_url("**/rooms/studio")
+    await saskia.says("first")
+    await mateo.reads("first")
+    await saskia.says("/jump #m1")
+    await saskia.page.wait_for_url(re.compile(r"/rooms/studio\?at=1#m1$"))
+
+
+async def test_who_is_spoken_to_alone_sees_it_beside_the_room(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/msg saskia only for you")
+    await mateo.is_told("Said to @saskia alone")
+    line = saskia.page.locator("room-index a").filter(has_text="mateo")
+    await expect(line.locator(".count .n")).to_have_text("1")
+    await line.click()
+    await saskia.reads("only for you")
+    await expect(saskia.page.get_by_role("heading", level=1)).to_contain_text("mateo")
+    await mateo.log.locator(".notice a").click()
+    await mateo.reads("only for you")
+
+
+async def test_who_is_in_a_room_that_is_renamed_goes_with_it(saskia: Person, mateo: Person) -> None:
+    await mateo.types("half a thou")
+    await saskia.says("/rename Night Shift")
+    for person in (saskia, mateo):
+        await person.page.wait_for_url("**/rooms/night-shift")
+        await person.is_here()
+    await expect(mateo.composer).to_have_value("half a thou")
+
+
+async def test_the_name_is_typed_before_anything_is_deleted(saskia: Person, mateo: Person) -> None:
+    await saskia.opens("/rooms/lobby/settings")
+    sure = saskia.page.get_by_role("button", name="Delete #lobby")
+    await expect(sure).to_be_disabled()
+    await saskia.page.get_by_label("Delete", exact=True).fill("lobby")
+    await sure.click()
+    await saskia.page.wait_for_url("**/rooms")
+    await expect(saskia.page.get_by_text("#lobby is gone")).to_be_visible()
+    await expect(mateo.page.get_by_text("This room was deleted.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [{}, PHONE], ids=["desktop", "phone"])
+async def test_axe_finds_nothing_in_the_settings(
+    saskia: Person, meet: Meet, scheme: str, screen: dict[str, Any]
+) -> None:
+    await saskia.says("/private")
+    await saskia.sees("changed the settings")
+    again = await meet("saskia", color_scheme=scheme, **screen)
+    await again.submits("/login", name="saskia", password=PASSWORD)
+    await again.opens("/rooms/lobby/settings")
+    found = await looks(again)
+    await again.page.get_by_role("button", name="Make a link").click()
+    await expect(again.page.get_by_role("img", name="QR code of the link")).to_be_visible()
+    found += await looks(again)
+    await again.page.get_by_label("Everyone here").check()
+    await again.page.get_by_role("button", name="Save").click()
+    await expect(again.page.get_by_text("Type lobby here to confirm it.")).to_be_visible()
+    found += await looks(again)
+    assert not await again.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    assert found == []
