@@ -127,14 +127,14 @@ async def test_who_said_nothing_leaves_no_row_and_who_spoke_does(street: Street,
     async def only_loud() -> bool:
         return await house.node.manager.rows(names) == [("Loud",)]
 
-    await until(lambda: not house.node.guests._doors)
+    await until(lambda: not house.node.guests._guests)
     await until_kept(only_loud)
     assert (
         await house.node.manager.value("SELECT count(*) FROM memberships WHERE present_since IS NOT NULL")
         == 0
     )
-    assert not house.node.guests._guests
-    assert not house.node.guests.claims.held
+    await until(lambda: not house.node.guests.claims.held)
+    assert not house.node.guests._doors
     assert not house.node.hub.audience.strangers
 
 
