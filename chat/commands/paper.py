@@ -22,7 +22,7 @@ A site admin may do in every room what its owner may. Everybody may look at the 
 - **Nothing is posted by mistake.** An unknown command is refused, with the nearest names, and what you typed stays
   where it was. `//kill` says "/kill". `/ 4` and `/2` are words, for no letter follows.
 - **The name** is taken whole, in any case. A beginning that fits only one command is enough for harmless ones:
-  `/wh` is `/who`. It is never enough for an act on others.
+  `/hel` is `/help`. It is never enough for an act on others.
 - **People** are named with or without `@`, in any case.
 - **`[…]`** may be left out. The last argument takes the rest of the line as it is; in `/me` the lines below, too.
 - **Who may** is asked twice: for the menu, and again when the act is done. You act only on people of lower rank.
@@ -62,6 +62,29 @@ moderator.
 
 Moderators see who did what: the line as typed, whether as an admin of the site, and who took it back. Owners have
 it as a page, `/rooms/lobby/log`. What was said in messages, and the codes of invitations, are never in it.
+
+## What asks first
+
+`/destroy`, `/public`, `/broadcast` and `/siteban` cannot be taken back. They answer with what they would do and with
+the line to type: the same one with a code in it, good for a minute, for you, in that room, for just that. On the page
+of a room's settings its name is typed instead.
+
+## Coming in
+
+A private room answers strangers like one that is not there. `/invite @ann @bob` brings in people who have an account;
+`/invitelink 5 1d` makes a link for five people and one day, shown once, which also makes accounts. `/invitelink list`
+and `/invitelink revoke 3` say which there are and end one. `/join #room` goes to a room that is open, `/join #room
+link` to one that is not.
+
+## Alone with somebody
+
+`/msg @ann hello` speaks in a room of two, made at first. Nobody else can ever be in it, no admin either, and it
+cannot become another kind of room.
+
+## The end of a room
+
+`/archive` leaves it to be read, and `/unarchive` opens it again. `/destroy #room` ends it: everybody's line there
+closes with 4504, its address is free, and after seven days in the bin nothing of it is left.
 
 ## For programs
 
