@@ -14,7 +14,7 @@ from accounts.errors import NameTaken
 from accounts.models import User
 from accounts.names import clean_name, name_key
 from chat.actions.actors import actor_in
-from chat.errors import Already, Archived, NotSet
+from chat.errors import Already, Archived, DirectRoom, NotSet
 from chat.events import MemberAdded, MemberRemovedSelf
 from chat.log import Answer, Log, Request
 from chat.members import MEMBER_COLUMNS, ROOM_COLUMNS, ROOM_FIELDS, Member, member_of, room_of
@@ -169,6 +169,8 @@ def shown(made: Made, site: str) -> Answer:
 async def _owner_in(log: Log, member: Member) -> Member:
     actor = await actor_in(log, member.user_id)
     require(actor.role, Permission.SETTINGS, switches=log.room.set, room=log.room.slug, command="hook")
+    if log.room.kind != "room":
+        raise DirectRoom
     return actor
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from chat.errors import DirectRoom
 from chat.events import Recorded
 from chat.log import Log
 from chat.members import Member
@@ -26,7 +27,9 @@ def require_rule(
     command: str,
     to: Role | None = None,
 ) -> None:
-    """Let pass who may do this to whom, as both are now, under the lock. Raises NotAllowed, RankTooHigh, ThatIsYou."""
+    """Let pass who may do this to whom, as both are now, under the lock. Raises NotAllowed, RankTooHigh, ThatIsYou,
+    DirectRoom.
+    """
     oneself = target is not None and target.user_id == actor.user_id
     require(
         actor.role,
@@ -39,6 +42,9 @@ def require_rule(
         command=command,
         name=target.name if target else "",
     )
+    if log.room.kind != "room":
+        # Nobody rules between two, not even an admin who is one of them.
+        raise DirectRoom
 
 
 async def named_over(log: Log, actor: Member, permission: Permission, nick: str, command: str) -> Member:

@@ -254,3 +254,23 @@ async def test_a_conversation_of_two_never_becomes_a_room(alice: Person, bob: Pe
     await alice.enters(where)
     for line in ("/kill bob", "/clear", "/topic x", "/op bob"):
         assert (await alice.refused(line)).code == "no_permission"
+
+
+async def test_not_even_an_admin_rules_between_two(bob: Person, house: House) -> None:
+    ada = await house.person("ada", is_admin=True)
+    await ada.enters()
+    where = (await ada.says("/msg bob")).text.rpartition("/")[2]
+    await ada.enters(where)
+    lines = (
+        "/kill bob",
+        "/op bob",
+        "/clear",
+        "/invite olga",
+        "/rename x",
+        "/public",
+        "/hook ci",
+        f"/destroy {where}",
+    )
+    for line in (*lines, "/ban bob", "/mute bob", "/private", "/leave"):
+        assert (await ada.refused(line)).code == "direct_room", line
+    assert (await bob.enters(where)).you.role == "member"
