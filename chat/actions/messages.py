@@ -19,6 +19,8 @@ from chat.parts import Part, mentioned, parse, tidy
 from chat.policy import Permission, require, require_speech
 from chat.post import Post
 
+LAST = -1
+"""No number a client could send: a frame that names no message takes none back."""
 FURTHEST_BACK = 10_000
 
 
@@ -94,7 +96,7 @@ def require_speech_of(member: Member, room: Room) -> None:
 
 
 async def edit(node: Node, room: Room, member: Member, target: int, text: str, request: Request) -> Answer:
-    """Change one's own words, a few hours long; 0 means the last that were said here.
+    """Change one's own words, a few hours long; `LAST` means the last that were said here.
 
     Raises Gone, NotYours, EditWindow, NoMessage, and what forbids to speak.
     """
@@ -105,7 +107,8 @@ async def edit(node: Node, room: Room, member: Member, target: int, text: str, r
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await actor_in(log, member.user_id)
             require_speech_of(actor, log.room)
-            target = target or await _last_of(node, log, actor.user_id)
+            if target == LAST:
+                target = await _last_of(node, log, actor.user_id)
             author_id, at = await _said_by(node, log, target)
             if author_id != actor.user_id:
                 raise NotYours
@@ -121,7 +124,7 @@ async def edit(node: Node, room: Room, member: Member, target: int, text: str, r
 async def remove(
     node: Node, room: Room, member: Member, target: int, request: Request, reason: str = ""
 ) -> Answer:
-    """Take back one's own words, or as a moderator another's; 0 means the last of one's own.
+    """Take back one's own words, or as a moderator another's; `LAST` means the last of one's own.
 
     Raises Gone, NoMessage, NotAllowed, RankTooHigh.
     """
@@ -130,7 +133,8 @@ async def remove(
             actor = await actor_in(log, member.user_id)
             if log.room.set.archived:
                 raise Archived(log.room.slug)
-            target = target or await _last_of(node, log, actor.user_id)
+            if target == LAST:
+                target = await _last_of(node, log, actor.user_id)
             author_id, _ = await _said_by(node, log, target)
             author, permission = actor, Permission.REMOVE_OWN
             if author_id != actor.user_id:

@@ -46,13 +46,16 @@ async def plain(context: Context, text: Text) -> Answer:
 @words.command(Permission.EDIT_OWN, example="/edit Demos at ten")
 async def edit(context: Context, new_text: Text) -> Answer:
     """Changes what you said last"""
-    return await messages.edit(context.node, context.room, context.member, 0, new_text, context.request)
+    return await messages.edit(
+        context.node, context.room, context.member, messages.LAST, new_text, context.request
+    )
 
 
 @words.command(Permission.REMOVE_OWN, aliases=("redact",), example="/delete #m12")
 async def delete(context: Context, link: Link = 0) -> Answer:
     """Takes back what you said last, or the message of that link"""
-    return await messages.remove(context.node, context.room, context.member, link, context.request)
+    target = link or messages.LAST
+    return await messages.remove(context.node, context.room, context.member, target, context.request)
 
 
 @words.command(Permission.READ, example="/history 2h", harmless=True)
