@@ -58,6 +58,7 @@ class Permission(Enum):
     REMOVE_OWN = "remove_own"
     UNDO_OWN = "undo_own"
     RENAME_SELF = "rename_self"
+    REPORT = "report"
     JOIN = "join"
     DIRECT = "direct"
     CREATE_ROOM = "create_room"
@@ -91,6 +92,7 @@ LEAST_ROLE = {
     Permission.REMOVE_OWN: Role.GUEST,
     Permission.UNDO_OWN: Role.MEMBER,
     Permission.RENAME_SELF: Role.MEMBER,
+    Permission.REPORT: Role.MEMBER,
     Permission.JOIN: Role.MEMBER,
     Permission.DIRECT: Role.MEMBER,
     Permission.CREATE_ROOM: Role.MEMBER,

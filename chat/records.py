@@ -1,4 +1,4 @@
-"""The log of moderation as a page for owners, and as JSON for admins of the site."""
+"""The log of moderation as a page for owners and as JSON for admins, and the page of what was reported."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from itertools import groupby
 
 from aiohttp import web
 
+from accounts.forms import read_form
 from accounts.middlewares import login_required, user_of
-from chat.actions import audit
+from chat.actions import audit, messages, mutes, reports
+from chat.input import require_patience
 from chat.keys import NODE
 from chat.listing import index_of
-from chat.members import enter
+from chat.log import Request, digest, new_nonce
+from chat.members import Member, enter
+from chat.models import Room
+from chat.node import Node
 from chat.policy import Permission
-from helpers.web import json_response, read_number, read_paging, render_page
+from helpers.errors import AppError
+from helpers.web import flash, json_response, read_number, read_paging, redirect, render_page
 
 PAGE = 100
 
@@ -21,8 +27,7 @@ PAGE = 100
 @login_required
 async def show(request: web.Request) -> web.StreamResponse:
     """GET /rooms/<slug>/log?before=: what was done, the newest first."""
-    node = request.config_dict[NODE]
-    room, member = await enter(node.manager, user_of(request).id, request.match_info["slug"])
+    node, room, member = await _entered(request)
     before = read_number(request, "before")
     done = await audit.done_in(node, room, member, PAGE + 1, before=before, permission=Permission.SETTINGS)
     shown = done[:PAGE]
@@ -36,10 +41,57 @@ async def show(request: web.Request) -> web.StreamResponse:
     return await render_page(request, "chat/records.html", context)
 
 
-async def read(request: web.Request) -> web.StreamResponse:
-    """GET /api/rooms/<slug>/log?before=&limit=: the same for programs of an admin, `complete` at its beginning."""
+@login_required
+async def show_reports(request: web.Request) -> web.StreamResponse:
+    """GET /rooms/<slug>/reports: what waits for the moderators."""
+    node, room, member = await _entered(request)
+    context = {
+        "room": {**room.told(), "private": room.set.private},
+        "you": {"id": member.user_id, "name": member.name, "role": member.role.word},
+        "rooms": await index_of(node, member.user_id, room.slug),
+        "reports": [
+            {"one": one, "by": list(zip(one.by, one.reasons, strict=True))}
+            for one in await reports.reported_in(node, room, member)
+        ],
+    }
+    return await render_page(request, "chat/reports.html", context)
+
+
+@login_required
+async def act_on_report(request: web.Request) -> web.StreamResponse:
+    """POST /rooms/<slug>/reports: remove the message or mute its author, and in any case resolve it."""
+    node, room, member = await _entered(request)
+    form = await read_form(request, "seq", "act", "author")
+    seq = int(form["seq"]) if form["seq"].isascii() and form["seq"].isdigit() and len(form["seq"]) < 19 else 0
+    try:
+        require_patience(node, member.user_id)
+        match form["act"]:
+            case "remove" if seq:
+                await messages.remove(node, room, member, seq, _request("remove", form["seq"]), "reported")
+            case "mute":
+                await mutes.mute(node, room, member, form["author"], reason="reported")
+            case _:
+                pass
+        answer = await reports.resolve(node, room, member, seq)
+        await flash(request, answer.text, "good")
+    except AppError as error:
+        await flash(request, error.text, "error")
+    raise redirect(f"/rooms/{room.slug}/reports")
+
+
+def _request(*parts: str) -> Request:
+    return Request(new_nonce(), digest(*parts))
+
+
+async def _entered(request: web.Request) -> tuple[Node, Room, Member]:
     node = request.config_dict[NODE]
     room, member = await enter(node.manager, user_of(request).id, request.match_info["slug"])
+    return node, room, member
+
+
+async def read(request: web.Request) -> web.StreamResponse:
+    """GET /api/rooms/<slug>/log?before=&limit=: the same for programs of an admin, `complete` at its beginning."""
+    node, room, member = await _entered(request)
     paging = read_paging(request, usual=PAGE)
     done = await audit.done_in(
         node, room, member, paging.limit + 1, before=paging.before, permission=Permission.RULE_SITE

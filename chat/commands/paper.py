@@ -86,6 +86,11 @@ cannot become another kind of room.
 `/archive` leaves it to be read, and `/unarchive` opens it again. `/destroy #room` ends it: everybody's line there
 closes with 4504, its address is free, and after seven days in the bin nothing of it is left.
 
+## `/report`
+
+What a member reports, the moderators see at once, and in `/reports` or on the page `/rooms/lobby/reports` until somebody
+resolves it. The author of the message is not told.
+
 ## For programs
 
 `GET /api/commands?room=lobby` lists the same as JSON, for one's own rank in that room: see

@@ -59,6 +59,8 @@ function sentenceOf(entry) {
       return entry.by.id === entry.user.id ? "added" : "added-by"
     case "undone":
       return ["cleared", "purged", "removed"].includes(entry.act) ? `undone-${entry.act}` : "undone"
+    case "audit":
+      return ["report", "resolved"].includes(entry.act) ? `audit-${entry.act}` : "audit"
     case "purged":
       return entry.user ? "purged-of" : "purged"
     case "settings":
