@@ -55,12 +55,20 @@ export function usageTokens(command) {
   return command.arguments.map((argument) => argument.usage)
 }
 
-/** What may stand for an argument: people by when they last spoke, words of a choice, commands, lengths of time. */
-export function candidates(where, { commands, people, spoke, you }) {
+/** What may stand for an argument: people by when they last spoke, rooms, words of a choice, commands, lengths of time. */
+export function candidates(where, { commands, people, rooms = [], spoke, you }) {
   const { argument, command, query } = where
   switch (argument?.kind) {
     case "member":
       return persons(command, query, people, spoke, you)
+    case "room":
+      return rooms
+        .filter((one) => one.slug.startsWith(query.replace(/^#/, "")))
+        .map((one) => ({
+          insert: `#${one.slug}`,
+          name: `#${one.slug}`,
+          does: one.title === one.slug ? "" : one.title,
+        }))
     case "choice":
       return (argument.choices ?? [])
         .filter((one) => one.startsWith(query))

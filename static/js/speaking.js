@@ -9,7 +9,13 @@ export function speaking(room, toolbar) {
   const commands = commandSource(slug)
   const leading = new Set()
 
-  menu.source = { commands: commands.now, people: () => room.people.list.people, spoke: list.spoke, you }
+  menu.source = {
+    commands: commands.now,
+    people: () => room.people.list.people,
+    rooms: () => room.index.rooms(),
+    spoke: list.spoke,
+    you,
+  }
   menu.attach(composer.field)
   room.commands = commands
 

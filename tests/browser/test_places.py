@@ -88,3 +88,13 @@ async def test_axe_finds_nothing_in_the_settings(
     found += await looks(again)
     assert not await again.page.evaluate("document.documentElement.scrollWidth > innerWidth")
     assert found == []
+
+
+async def test_rooms_are_proposed_where_a_room_is_meant(saskia: Person) -> None:
+    await saskia.makes("studio", "The studio")
+    await saskia.enters("lobby")
+    await saskia.types("/leave #st")
+    await expect(saskia.menu.get_by_role("option")).to_have_count(1)
+    await expect(saskia.menu.get_by_role("option")).to_contain_text("The studio")
+    await saskia.presses("Tab")
+    await expect(saskia.composer).to_have_value("/leave #studio ")

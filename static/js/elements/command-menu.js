@@ -8,7 +8,13 @@ import { ago } from "../time.js"
 
 export class CommandMenu extends HTMLElement {
   /** Given by the page: commands() and people() as they are now, you, and when each spoke. */
-  source = { commands: () => [], people: () => [], spoke: new Map(), you: { id: 0, role: "" } }
+  source = {
+    commands: () => [],
+    people: () => [],
+    rooms: () => [],
+    spoke: new Map(),
+    you: { id: 0, role: "" },
+  }
   #field = null
   #options = []
   #chosen = -1
@@ -97,6 +103,7 @@ export class CommandMenu extends HTMLElement {
     const offered = candidates(where, {
       commands: source.commands(),
       people: source.people(),
+      rooms: source.rooms(),
       spoke: source.spoke,
       you: source.you,
     }).slice(0, 50)

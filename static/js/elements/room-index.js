@@ -40,6 +40,13 @@ export class RoomIndex extends HTMLElement {
     return true
   }
 
+  /** The rooms one is in, by address and title; nobody one speaks with alone. */
+  rooms() {
+    return this.links()
+      .filter((link) => link.querySelector(".sign").textContent.trim() !== "@")
+      .map((link) => ({ slug: link.dataset.slug, title: link.querySelector(".what").firstChild.textContent }))
+  }
+
   links() {
     return [...this.querySelectorAll("a[data-slug]")]
   }
