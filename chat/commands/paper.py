@@ -88,8 +88,8 @@ closes with 4504, its address is free, and after seven days in the bin nothing o
 
 ## `/report`
 
-What a member reports, the moderators see at once, and in `/reports` or on the page `/rooms/lobby/reports` until somebody
-resolves it. The author of the message is not told.
+What a member reports, the moderators see at once, and in `/reports` or on the page `/rooms/lobby/reports` until
+somebody resolves it. The author of the message is not told.
 
 ## For programs
 
