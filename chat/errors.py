@@ -97,7 +97,7 @@ class ThatIsYou(AppError):
 
 class LastOwner(AppError):
     code = "last_owner"
-    message = "You are the only owner. Make someone else an owner first."
+    message = "You are the only owner. /transfer @user first."
     status = 409
 
 
