@@ -127,3 +127,41 @@ async def test_everything_can_be_undone_for_a_quarter_of_an_hour(
     assert (await olga.refused("/undo")).code == "undo_expired"
     await house.node.manager.execute("UPDATE acts SET undo_until = undo_until + interval '14 min'")
     assert await olga.says("/undo")
+
+
+async def test_a_renamed_room_is_called_and_found_as_before(alice: Person, olga: Person) -> None:
+    await alice.enters()
+    await olga.enters()
+    await olga.says("/rename Workshop")
+    await alice.hears("settings", changed={"title": "Workshop", "slug": "workshop"})
+    assert (await olga.says("/undo")).text == "Undone: the room is as it was."
+    assert (await alice.hears("undone")).act == "settings"
+    assert (await alice.hears("settings")).changed == {"title": "lobby", "slug": "lobby"}
+    assert (await alice.opens("/rooms/lobby")).status == 200
+    moved = await alice.opens("/rooms/workshop")
+    assert (moved.status, moved.leads_to) == (303, "/rooms/lobby")
+
+
+async def test_an_archived_room_goes_on(alice: Person, olga: Person) -> None:
+    await alice.enters()
+    await olga.enters()
+    await olga.says("/archive")
+    await alice.hears("settings")
+    assert (await alice.refused("hi")).code == "archived"
+    await olga.says("/undo")
+    await alice.hears("settings", changed={"switches": {"archived": False}})
+    assert await alice.says("hi")
+
+
+async def test_undo_does_not_open_what_only_a_code_opens(olga: Person) -> None:
+    await olga.enters()
+    await olga.says("/private")
+    assert (await olga.refused("/undo")).code == "nothing_to_undo"
+
+
+async def test_the_log_of_acts_at_two_processes_is_one(alice: Person, olga: Person, house: House) -> None:
+    await house.opens()
+    there = await house.again("olga", olga.id, at=1)
+    await olga.posts("/api/rooms/lobby/messages", {"text": "/mute alice"})
+    answer = await there.posts("/api/rooms/lobby/messages", {"text": "/undo"})
+    assert answer.json.notices == ["Undone: @alice may speak again."]
