@@ -18,6 +18,7 @@ from aiochat.settings import Settings
 from aiochat.start import started
 from aiochat.terminal import Plain, read_settings, say
 from chat.actions import rooms
+from chat.bin import put_back
 from chat.models import MODELS
 from chat.node import Limits, Node
 from helpers.bus import RedisBus
@@ -135,6 +136,18 @@ def room_list() -> None:
             click.echo("  ".join([slug, *([title] if title != slug else []), *marks]))
 
     _at_the_site(show)
+
+
+@room.command("restore")
+@click.argument("slug")
+def room_restore(slug: str) -> None:
+    """Take a deleted room out of the bin, where it lies for a week: its words, its members and their ranks."""
+
+    async def restore(node: Node) -> None:
+        await put_back(node.manager, slug.removeprefix("#"))
+        click.echo(f"/rooms/{slug.removeprefix('#')} is there again.")
+
+    _at_the_site(restore)
 
 
 def _at_the_site(work: Work) -> None:

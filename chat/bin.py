@@ -7,6 +7,7 @@ import logging
 from redis.asyncio import Redis
 
 from chat.epoch import HEADS
+from chat.errors import NoSuchRoom, SlugTaken
 from helpers.database import Manager
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,38 @@ ITS = (
 async def forget_head(redis: Redis, room_id: int) -> None:
     """Its log ends for good: that Redis knows more of it than PostgreSQL means nothing. Raises RedisError, OSError."""
     await redis.hdel(HEADS, str(room_id))
+
+
+async def put_back(manager: Manager, slug: str) -> None:
+    """Take a destroyed room out again: its addresses, its members and their ranks are what they were.
+
+    Raises NoSuchRoom where none of that address lies there, SlugTaken where another room has it now.
+    """
+    async with manager.transaction():
+        row = await manager.row(
+            "SELECT room_id, old_slugs, members FROM binned_rooms WHERE slug = %s "
+            "ORDER BY until DESC LIMIT 1 FOR UPDATE",
+            slug,
+        )
+        if row is None:
+            raise NoSuchRoom
+        taken = "SELECT 1 FROM rooms WHERE slug = %s UNION ALL SELECT 1 FROM room_slugs WHERE slug = %s"
+        if await manager.value(taken, slug, slug):
+            raise SlugTaken(slug)
+        room_id, old_slugs, members = row
+        await manager.execute("UPDATE rooms SET kind = 'room', slug = %s WHERE id = %s", slug, room_id)
+        await manager.execute(
+            "INSERT INTO room_slugs (slug, room_id) SELECT x, %s FROM unnest(%s::text[]) AS x "
+            "WHERE NOT EXISTS (SELECT FROM rooms r WHERE r.slug = x) ON CONFLICT DO NOTHING",
+            room_id,
+            old_slugs,
+        )
+        await manager.execute(
+            "UPDATE memberships SET is_member = true WHERE room_id = %s AND user_id = ANY (%s::bigint[])",
+            room_id,
+            members,
+        )
+        await manager.execute("DELETE FROM binned_rooms WHERE room_id = %s", room_id)
 
 
 async def empty(manager: Manager, redis: Redis) -> int:

@@ -84,7 +84,8 @@ cannot become another kind of room.
 ## The end of a room
 
 `/archive` leaves it to be read, and `/unarchive` opens it again. `/destroy #room` ends it: everybody's line there
-closes with 4504, its address is free, and after seven days in the bin nothing of it is left.
+closes with 4504, its address is free, and after seven days in the bin nothing of it is left. Until then
+`aiochat room restore room` brings it back.
 
 ## `/report`
 

@@ -46,6 +46,7 @@ def test_rooms_are_made_and_listed(say: Say) -> None:
         ("user add mona", "short\n", "aiochat: "),
         ("user add <b>", PASSWORD, "aiochat: "),
         ("room add Kitchen!", "", "aiochat: "),
+        ("room restore kitchen", "", "There is no room of that name"),
         ("room add kitchen --owner nobody", "", "There is no account nobody."),
     ],
 )

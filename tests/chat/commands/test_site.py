@@ -8,7 +8,6 @@ from chat.policy import Role
 from tests.chat.commands.test_steering import code_for
 from tests.people import House, Person
 
-
 PLAIN = {"Content-Type": "text/plain"}
 
 

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from chat.bin import empty
+from chat.bin import empty, put_back
 from chat.epoch import HEADS
+from chat.errors import NoSuchRoom, SlugTaken
 from chat.policy import Role
 from tests.people import House, Person
 
@@ -229,3 +230,28 @@ async def test_after_a_week_nothing_of_it_is_left_and_nothing_of_others_is_lost(
     assert sum(emptied) == 1
     assert await manager.value(count, room.id, room.id) == 0
     assert await house.kinds() == ["added"]
+
+
+async def test_within_the_week_a_room_comes_back_as_it_was(
+    olga: Person, mona: Person, alice: Person, house: House
+) -> None:
+    await olga.enters()
+    await olga.says("/rename garden")
+    await mona.enters("garden")
+    await mona.says("roses")
+    code = await code_for(olga, "/destroy garden")
+    done = await olga.posts("/api/rooms/garden/messages", {"text": f"/destroy garden {code}"})
+    assert done.status == 200
+    manager = house.node.manager
+    other = await house.room("garden", alice)
+    with pytest.raises(SlugTaken):
+        await put_back(manager, "garden")
+    await manager.execute("UPDATE rooms SET slug = 'hedge' WHERE id = %s", other.id)
+    await put_back(manager, "garden")
+    assert (await olga.enters("garden")).you.role == "owner"
+    assert (await mona.enters("garden")).you.role == "moderator"
+    assert "roses" in (await alice.opens("/rooms/garden")).text
+    assert (await alice.opens("/rooms/lobby")).leads_to == "/rooms/garden"
+    assert (await mona.says("thorns")).seq
+    with pytest.raises(NoSuchRoom):
+        await put_back(manager, "garden")
