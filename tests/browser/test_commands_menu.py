@@ -21,7 +21,7 @@ async def test_it_lists_what_one_may_run(saskia: Person, mateo: Person) -> None:
     await saskia.types("/")
     await expect(saskia.menu.get_by_role("option").filter(has_text="/kill")).to_have_count(1)
     await mateo.types("/")
-    await expect(mateo.menu.get_by_role("option").filter(has_text="/who")).to_have_count(1)
+    await expect(mateo.menu.get_by_role("option").filter(has_text="/whois")).to_have_count(1)
     await expect(mateo.menu.get_by_role("option").filter(has_text="/kill")).to_have_count(0)
 
 
@@ -83,7 +83,7 @@ async def test_it_works_by_touch(saskia: Person, meet: Meet) -> None:
     await phone.opens("/rooms/lobby")
     await phone.composer.tap()
     await phone.page.keyboard.type("/w")
-    await phone.menu.get_by_role("option").filter(has_text="/who").tap()
+    await phone.menu.get_by_role("option").filter(has_text="/who Lists").tap()
     await expect(phone.composer).to_have_value("/who")
     await phone.page.get_by_role("button", name="Send").tap()
     await phone.is_told("here in #lobby")
