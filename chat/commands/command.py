@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from chat.commands.arguments import Arguments, Grammar
-from chat.commands.converters import Misfit
-from chat.errors import UnknownCommand, UsageError
+from chat.commands.converters import MessageNumber, Misfit
+from chat.errors import Gone, UnknownCommand, UsageError
 from chat.policy import Permission, Role, Switches, least, may
 from chat.suggest import near
 
@@ -116,7 +116,8 @@ class Command:
         Raises UsageError, and what the action refuses.
         """
         arguments = self.read(parsed)
-        return await self.handler(context, *arguments.values, **arguments.options)
+        values = [_meant(value, context) for value in arguments.values]
+        return await self.handler(context, *values, **arguments.options)
 
     def told(self, switches: Switches | None = None) -> dict[str, Any]:
         """As `GET /api/commands` tells it; `role` is the least that may run it."""
@@ -132,6 +133,16 @@ class Command:
             "confirm": self.confirm,
             "arguments": [part.told() for part in (*self.grammar.parameters, *self.grammar.options)],
         }
+
+
+def _meant(value: Any, context: Context) -> Any:
+    """A value as its command takes it: a message is a number of this room. Raises Gone for one of another room."""
+    if not isinstance(value, MessageNumber):
+        return value
+    if value.slug not in ("", context.room.slug):
+        # The number would be that of another message here.
+        raise Gone
+    return int(value)
 
 
 class CommandTable:

@@ -8,7 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 
 from chat.times import read_duration
 
-_LINK = re.compile(r"(?:\A#?m?|[?&]at=\d{1,15}#m|[?&]at=|#m)(\d{1,15})\Z", re.ASCII)
+_LINK = re.compile(
+    r"(?:\A#?m?|(?:\A|.*/rooms/(?P<slug>[a-z0-9_-]+))(?:\?at=\d{1,15}#m|\?at=|#m))(?P<seq>\d{1,15})\Z",
+    re.ASCII,
+)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,9}", re.ASCII)
 
@@ -162,20 +165,25 @@ class Remainder(Converter):
     lines: bool = False
 
 
+class MessageNumber(int):
+    """The number of a message. `slug` is the address of the room in its link, where that was said."""
+
+    slug: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageLink(Converter):
-    """The address of a message as the page gives it, or its number in this room alone. Read as the number.
-
-    That the address is of this room, the number cannot tell: what is not here is not found here.
-    """
+    """The address of a message as the page gives it, or its number in this room alone."""
 
     kind: ClassVar[str] = "message"
 
     def read(self, token: Token) -> int:
-        found = _LINK.search(token.word)
+        found = _LINK.match(token.word)
         if token.quoted or found is None:
             raise Misfit
-        return int(found[1])
+        number = MessageNumber(found["seq"])
+        number.slug = found["slug"] or ""
+        return number
 
     def hint(self, name: str) -> str:
         return "<link>"

@@ -125,6 +125,15 @@ async def test_a_message_is_named_by_its_link(alice: Person, mona: Person, link:
     assert (await alice.hears("removed")).target == said.seq
 
 
+async def test_a_link_into_another_room_means_no_message_here(alice: Person) -> None:
+    await alice.enters()
+    said = await alice.says("one")
+    for link in (f"/rooms/garden?at={said.seq}#m{said.seq}", f"https://x.example/rooms/garden#m{said.seq}"):
+        for command in ("/delete", "/jump"):
+            assert (await alice.refused(f"{command} {link}")).code == "gone"
+    assert (await alice.refused(f"/delete x{said.seq}")).code == "usage"
+
+
 async def test_others_words_are_for_moderators_to_take_back(alice: Person, bob: Person, olga: Person) -> None:
     await alice.enters()
     await bob.enters()
