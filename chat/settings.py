@@ -21,8 +21,8 @@ from chat.members import Member, enter, find_room
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
-from chat.welcome import qr
 from helpers.errors import AppError
+from helpers.qr import qr
 from helpers.web import flash, redirect, render_page
 
 FIELDS = (

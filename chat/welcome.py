@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import segno
 from aiohttp import web
-from markupsafe import Markup
 
 from accounts import doors
 from accounts.actions import Newcomer, newcomer, require_newcomer
@@ -18,6 +16,7 @@ from chat.actions.invitations import LOBBY, Invited, NoSetUp
 from chat.handed import invitation_of, remember_invitation
 from chat.keys import GUESTS, NODE
 from helpers.errors import AppError
+from helpers.qr import qr
 from helpers.web import REDIS, redirect, render_page
 
 
@@ -68,16 +67,6 @@ async def welcome(request: web.Request) -> web.StreamResponse:
 async def _set_up(request: web.Request, form: Form) -> web.StreamResponse:
     context = {"errors": form.errors, "values": form.values}
     return await render_page(request, "chat/setup.html", context, status=form.status)
-
-
-def qr(text: str) -> Markup:
-    """The text as a QR code: inline SVG, in the colour of what is around it."""
-    rows = [list(row) for row in segno.make(text, error="m").matrix]
-    squares = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
-    return Markup(
-        '<svg viewBox="0 0 {size} {size}" role="img" aria-label="QR code of the link" shape-rendering="crispEdges">'
-        '<path fill="currentColor" d="{squares}"/></svg>'
-    ).format(size=len(rows), squares=squares)
 
 
 async def join_page(request: web.Request) -> web.StreamResponse:
