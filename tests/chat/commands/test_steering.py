@@ -255,3 +255,23 @@ async def test_within_the_week_a_room_comes_back_as_it_was(
     assert (await mona.says("thorns")).seq
     with pytest.raises(NoSuchRoom):
         await put_back(manager, "garden")
+
+
+async def test_what_is_set_in_one_process_holds_in_the_other(
+    alice: Person, olga: Person, house: House
+) -> None:
+    await house.opens()
+    there = await house.again("olga", olga.id, at=1)
+    await alice.enters()
+    await there.enters()
+    await there.says("/archive")
+    assert (await alice.posts("/api/rooms/lobby/messages", {"text": "hi"})).refusal.code == "archived"
+    await there.says("/unarchive")
+    await there.says("/rename garden")
+    await alice.hears("settings", changed={"slug": "garden", "title": "garden"})
+    assert (await alice.says("here still")).seq
+    assert (await alice.opens("/rooms/lobby")).leads_to == "/rooms/garden"
+    code = await code_for(there, "/destroy garden")
+    done = await olga.posts("/api/rooms/garden/messages", {"text": f"/destroy garden {code}"})
+    assert done.status == 200, "a code of one process is known in the other"
+    assert await alice.tab.is_closed() == 4504
