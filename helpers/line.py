@@ -47,6 +47,7 @@ class DirectLine:
         self._socket = -1
         self._answer: asyncio.Future[list[Row]] | None = None
         self._asked = False
+        self._is_closed = False
         self._rows: list[Row] = []
         self._failed: psycopg.Error | None = None
 
@@ -63,12 +64,17 @@ class DirectLine:
 
     async def _ask_within(self, until: float, name: str, params: Sequence[Param]) -> list[Row]:
         with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
-            if self._connection is None:
+            if self._connection is None and not self._is_closed:
                 await self._connect(until)
+            if self._is_closed:
+                # Asked by somebody who is late: a line made now would be nobody's to close.
+                self._hang_up()
+                raise psycopg.OperationalError("the line is closed")
             return await self._ask(name, params, until)
 
     async def close(self) -> None:
-        """Hang up; whoever waits for an answer hears that the line is lost."""
+        """Hang up; whoever waits for an answer, or asks later, hears that the line is lost."""
+        self._is_closed = True
         self._lose()
 
     async def _connect(self, until: float) -> None:

@@ -35,7 +35,7 @@ from chat.input import require_patience, say
 from chat.keys import NODE
 from chat.log import new_nonce
 from chat.signals import Belongs
-from chat.sockets.room import NoHandshake, RoomConversation, room_socket
+from chat.sockets.room import NoHandshake, RoomConversation, come_in
 from helpers.errors import AppError
 from helpers.middlewares import opens_sockets
 
@@ -147,21 +147,17 @@ def farewell(code: CloseCode, reason: str) -> tuple[bytes, int, str]:
 @opens_sockets
 async def room_door(request: web.Request) -> web.StreamResponse:
     """`GET /rooms/<slug>/ws` and `GET /ws/<slug>`: who names no protocol at all speaks plain text."""
-    if "Sec-WebSocket-Protocol" in request.headers:
-        return await room_socket(request)
-    return await plain_socket(request)
-
-
-async def plain_socket(request: web.Request) -> web.StreamResponse:
-    """One plain-text socket. Who may not come in is refused before the 101.
-
-    Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, Busy.
-    """
-    conversation = await _come_in(request)
+    comes_in = come_in if "Sec-WebSocket-Protocol" in request.headers else _come_in
+    # What was needed on the way in is not kept as long as the socket lives.
+    conversation = await comes_in(request)
     return await conversation.hold(request)
 
 
 async def _come_in(request: web.Request) -> PlainConversation:
+    """Who comes to talk in plain text. Who may not is refused, before the 101.
+
+    Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, Busy.
+    """
     node = request.config_dict[NODE]
     claim = await claim_of(request)
     if not web.WebSocketResponse().can_prepare(request):

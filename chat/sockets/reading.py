@@ -19,6 +19,8 @@ class ShortWay(WebSocketDataQueue):
     What must wait keeps its place: as long as a frame waits or is worked on, all that come behind it wait too.
     """
 
+    __slots__ = ("_waiting", "hear")
+
     def __init__(self, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(protocol, QUEUED, loop=loop)
         self.hear: Callable[[str], bool] | None = None
@@ -54,3 +56,5 @@ class Response(web.WebSocketResponse):
         self._parser = WebSocketReader(self._reader, self._max_msg_size, compress=False, decode_text=True)
         request.protocol.set_parser(self._parser)
         request.protocol.keep_alive(False)
+        # No other request comes on this line, and what reads their heads would take 2 KiB as long as the socket lives.
+        request.protocol._parser = None  # noqa: SLF001 - aiohttp offers no other way

@@ -84,17 +84,11 @@ def resumed(head: int) -> bytes:
     return frame("resumed", recovered=True, head=head)
 
 
-async def room_socket(request: web.Request) -> web.StreamResponse:
-    """`GET /rooms/<slug>/ws`. Who may not come in is refused before the 101.
+async def come_in(request: web.Request) -> RoomConversation:
+    """Who comes by `GET /rooms/<slug>/ws` into the native protocol. Who may not is refused, before the 101.
 
     Raises NotSignedIn, NoSuchRoom, Banned, Removed, NoHandshake, UnknownProtocol, Busy.
     """
-    # A way in of its own: what was needed there would be kept as long as the socket lives.
-    conversation = await _come_in(request)
-    return await conversation.hold(request)
-
-
-async def _come_in(request: web.Request) -> RoomConversation:
     node = request.config_dict[NODE]
     claim = await claim_of(request)
     offered = request.headers.get("Sec-WebSocket-Protocol", "")

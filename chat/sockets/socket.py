@@ -80,6 +80,11 @@ class Socket:
     `hear` is given each text frame; what it raises is told by `refuse`. `farewell` says how it ends.
     """
 
+    __slots__ = (
+        *("_bad_frames", "_bucket", "_closing", "_farewell", "_line", "_resting", "_under_way"),
+        *("connection", "node", "response", "user"),
+    )
+
     def __init__(
         self, node: Node, user: Person, protocols: tuple[str, ...] = (), farewell: Farewell = as_it_is
     ) -> None:

@@ -169,3 +169,15 @@ async def test_without_a_server_it_says_so_and_asks_again_later(tmp_path: Path, 
     assert await line.ask("add", "1", "1") == [("2", None)]
     await line.close()
     await wire.cuts()
+
+
+@pytest.mark.parametrize("asked_before", [True, False])
+async def test_who_asks_too_late_makes_no_line_that_nobody_closes(
+    direct: DirectLine, asked_before: bool
+) -> None:
+    if asked_before:
+        await direct.ask("who")
+    await direct.close()
+    with pytest.raises(peewee.OperationalError, match="closed"):
+        await direct.ask("who")
+    assert direct._connection is None
