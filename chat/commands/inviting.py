@@ -17,7 +17,7 @@ from chat.times import say_until
 
 inviting = CommandTable("Inviting")
 
-HOW = "/invitelink [uses] [7d] or list or revoke <n>"
+HOW = "/invitelink [uses] [7d]|list|revoke <n>"
 
 
 @inviting.command(Permission.INVITE, example="/invite @ann @bob")
@@ -34,7 +34,7 @@ async def uninvite(context: Context, user: Nick) -> Answer:
     return await actions.send_away(context.node, context.room, context.member, user, context.request)
 
 
-@inviting.command(Permission.INVITE_LINK, example="/invitelink 5 1d")
+@inviting.command(Permission.INVITE_LINK, example="/invitelink 5 1d", shape="[uses] [7d]|list|revoke <n>")
 async def invitelink(
     context: Context,
     what: Literal["uses", "list", "revoke"] | None = None,
