@@ -191,14 +191,18 @@ class Manager:
 
     async def open(self) -> None:
         """Open the pool. Raises `DatabaseDown` when nobody answers within a few seconds."""
-        try:
-            await self.database.aio_connect()
-        except self._broken as error:
-            # psycopg's pool connects beside us; aiopg's connects here.
-            raise DatabaseDown from error
-        except TimeoutError as error:
-            raise DatabaseDown from error
-        await self.check()
+        async with AsyncExitStack() as stack:
+            # Where nobody answers, the pool would go on trying, and nobody would ever close it.
+            stack.push_async_callback(self.close)
+            try:
+                await self.database.aio_connect()
+            except self._broken as error:
+                # psycopg's pool connects beside us; aiopg's connects here.
+                raise DatabaseDown from error
+            except TimeoutError as error:
+                raise DatabaseDown from error
+            await self.check()
+            stack.pop_all()
 
     async def close(self) -> None:
         """Close the pool and its connections."""

@@ -353,3 +353,4 @@ async def test_while_the_database_is_away_the_card_says_what_it_last_knew(settin
     card = SiteCard(away)
     assert (await card.site()).title == "aiochat"
     assert (await card.site()).registration == "closed"
+    await away.close()
