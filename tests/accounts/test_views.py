@@ -348,7 +348,10 @@ async def test_the_sites_card_is_read_anew_when_something_changed(manager: Manag
     assert site == await read_site(manager)
 
 
-async def test_while_the_database_is_away_the_card_says_what_it_last_knew(settings: Settings) -> None:
+async def test_while_the_database_is_away_the_card_says_what_it_last_knew(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.database.WAIT_FOR_CONNECTION", 0.2)
     away = Manager("postgresql://nobody@127.0.0.1:1/nothing", min_size=0, max_size=1)
     card = SiteCard(away)
     assert (await card.site()).title == "aiochat"
