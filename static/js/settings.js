@@ -9,7 +9,7 @@ const finder = new Finder()
 pageKeys({ find: finder.open, rooms: () => document.querySelector("room-index").links() })
 
 // The tab of the part that was gone to; the address says which.
-const tabs = [...document.querySelectorAll(".tabs a")]
+const tabs = [...document.querySelectorAll('.tabs a[href^="#"]')]
 const mark = () => {
   const here = tabs.find((tab) => tab.hash === location.hash) ?? tabs[0]
   for (const tab of tabs) tab === here ? tab.setAttribute("aria-current", "true") : tab.removeAttribute("aria-current")
