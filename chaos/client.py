@@ -158,6 +158,12 @@ class Client:
             self._book.fail(f"{self.name} was refused with 403 at the door and was not removed")
         return 1006
 
+    @property
+    def state(self) -> str:
+        """What it is doing just now, for whoever must find out why it is not back."""
+        doing = "reads" if self._resuming else "is greeted" if self._socket is not None else "knocks"
+        return f"{self.name} {doing}, {self._failures} failures, at {self.view.last}, {self.stopped or 'running'}"
+
     def may_be_refused(self) -> bool:
         """Whether somebody was asked to remove this person in the last moments."""
         return asyncio.get_running_loop().time() < self._may_be_out_until

@@ -54,9 +54,10 @@ class World:
                         return loop.time() - since
                     await self.book.changes()
         except TimeoutError:
-            names = ", ".join(client.name for client in self.clients if not client.live)
+            away = "; ".join(client.state for client in self.clients if not client.live)
             raise NotRecovered(
-                f"{PATIENCE:g} s after a fault these are not back: {names or 'none'}"
+                f"{PATIENCE:g} s after a fault these are not back: {away or 'none'}. "
+                f"Refusals: {dict(self.book.errors)}. Closes: {dict(self.book.closes)}."
             ) from None
 
     async def drained(self) -> None:
