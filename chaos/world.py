@@ -54,9 +54,9 @@ class World:
                         return loop.time() - since
                     await self.book.changes()
         except TimeoutError:
-            away = "; ".join(client.state for client in self.clients if not client.live)
+            states = "; ".join(client.state for client in self.clients if not client.live)
             raise NotRecovered(
-                f"{PATIENCE:g} s after a fault these are not back: {away or 'none'}. "
+                f"{PATIENCE:g} s after a fault these are not back: {states or 'none'}. "
                 f"Refusals: {dict(self.book.errors)}. Closes: {dict(self.book.closes)}."
             ) from None
 
