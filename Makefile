@@ -27,7 +27,7 @@ check: $(VENV)/.dev
 	@$(BIN)/python .ci/check_templates
 	@sh .ci/check_javascript
 
-# How fast it is beside its peers: a few minutes; with every peer, for docs/performance.md, about an hour.
+# How fast it is beside its peers: a few minutes; with every peer, for docs/performance.md, half an hour.
 # Everything that can break, for a quarter of an hour; SEED=2 breaks it in another order.
 chaos: $(VENV)/.test
 	@$(BIN)/python -m chaos --seed $(or $(SEED),1)

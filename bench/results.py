@@ -69,7 +69,7 @@ def write_paper(outcomes: dict[str, Outcome], contestants: dict[str, Contestant]
     lines += [f"{met} of {all_} goals met.", ""]
     panels = _panels(contestants)
     if panels:
-        CHART.write_text(svg(panels, f"Measured by {how} on {_machine()}; medians."), "utf-8")
+        CHART.write_text(svg(panels, f"Measured by {how} on {_machine()}."), "utf-8")
         lines += [f"![{' and '.join(panel.title for panel in panels)}]({CHART.name})", ""]
     for name, outcome in outcomes.items():
         lines += [f"## {name}", ""]
@@ -105,7 +105,8 @@ def _panels(contestants: dict[str, Contestant]) -> list[Panel]:
         )
     if kept:
         short = [
-            Bar(bar.label.replace("members, ", "").replace(" each", ""), bar.value, bar.ours) for bar in kept
+            Bar(bar.label.replace("50 members, ", "").replace(" senders each", ""), bar.value, bar.ours)
+            for bar in kept
         ]
         panels.append(Panel("Messages kept on disk and told to all", "a second", short))
     return panels

@@ -59,7 +59,7 @@ def main() -> None:
                 outcomes[title] = phase(stage)
             except (RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
                 outcomes[title] = Outcome(notes=[f"It failed: {error}"])
-    how = "make bench-full" if asked.full else "make bench"
+    how = f"python -m bench {'--full' if asked.full else '--short'} --rounds {rounds} --seconds {seconds:g}"
     sys.stdout.write(results.text(outcomes) + f"\nIt took {time.monotonic() - started:.0f} s.\n")
     results.write_json(outcomes, how)
     if asked.write:
