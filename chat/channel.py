@@ -9,6 +9,7 @@ import itertools
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -32,6 +33,7 @@ from chat.events import (
     Renamed,
     RoleChanged,
     SettingsChanged,
+    StatusChanged,
     TopicChanged,
     Typing,
 )
@@ -39,6 +41,7 @@ from chat.history import FURTHEST_BEHIND, History
 from chat.members import Member
 from chat.models import Room
 from chat.policy import Permission, Role, may
+from chat.status import NOTHING, Status
 
 log = logging.getLogger(__name__)
 MOST_HELD = 2_000
@@ -135,11 +138,17 @@ class Inhabitant:
 
     person: Person
     role: Role
+    status: Status = NOTHING
 
     def told(self) -> dict[str, Any]:
-        """As clients see them: a person with their role."""
+        """As clients see them: a person with their role, and what they say of themselves where it holds still."""
         person: dict[str, Any] = msgspec.to_builtins(self.person)
-        return {**person, "role": self.role.word}
+        status = self.status.at(datetime.now(UTC))
+        return {
+            **person,
+            "role": self.role.word,
+            **({} if status.says_nothing else {"status": msgspec.to_builtins(status)}),
+        }
 
 
 @dataclass(eq=False)
@@ -153,10 +162,13 @@ class Channel:
     heard: int
     history: History
     do_beside: Callable[[str, Coroutine[Any, Any, None]], object]
+    status_of: Callable[[int], Status] = lambda _: NOTHING
     listeners: Listeners = field(default_factory=Listeners)
     here: dict[int, Inhabitant] = field(default_factory=dict)
     ranks: dict[int, Role] = field(default_factory=dict)
     _told: tuple[msgspec.Raw, msgspec.Raw] | None = None
+    _told_until: datetime | None = None
+    _arrivals: list[StatusChanged] = field(default_factory=list)
     _early: dict[int, RecordedEvent] = field(default_factory=dict)
     _behind: bool = False
     _catching_up: bool = False
@@ -169,7 +181,7 @@ class Channel:
         """Take what a commit wrote, here or in another process; deliver what is next in order."""
         ready: list[RecordedEvent] = []
         for event in batch.events:
-            if isinstance(event, Typing | Here):
+            if isinstance(event, Typing | Here | StatusChanged):
                 self._pass_on(event)
             elif event.seq == self.heard + 1:
                 ready.append(event)
@@ -255,6 +267,8 @@ class Channel:
                     self._put_all_out()
                 self._put_guests_out()
         self._fan_out(plain)
+        if self._arrivals:
+            self._tell_arrivals()
 
     def _by_dialect(self) -> dict[Dialect, list[Listener]]:
         found: dict[Dialect, list[Listener]] = {}
@@ -296,18 +310,28 @@ class Channel:
             for listener in listeners:
                 listener.send(seen if listener.sees(event) else unseen)
 
-    def _pass_on(self, event: Typing | Here) -> None:
+    def _tell_arrivals(self) -> None:
+        """What those who came in just now say of themselves: their coming does not say it."""
+        arrivals, self._arrivals = self._arrivals, []
+        for event in arrivals:
+            self._pass_on(event)
+
+    def _pass_on(self, event: Typing | Here | StatusChanged) -> None:
         if isinstance(event, Here):
             self._note_here(event)
             event = Here(event.joined, event.left, len(self.here))
+        elif isinstance(event, StatusChanged):
+            self._note_status(event)
         for dialect, listeners in self._by_dialect().items():
             frame = dialect.encode(event) or b""
             for listener in listeners:
                 # Who is brought up to date need not know who types; who came and went, they must.
-                if isinstance(event, Here) or (
+                if not isinstance(event, Typing) or (
                     listener.held is None and listener.member.user_id != event.user.id
                 ):
                     listener.send(frame)
+        if isinstance(event, Here) and self._arrivals:
+            self._tell_arrivals()
 
     def _put_out(self, event: PutOut) -> None:
         match event:
@@ -343,7 +367,7 @@ class Channel:
         self._told = None
         match event:
             case MemberJoined(user=user):
-                self.here[user.id] = Inhabitant(user, self._role_of(user))
+                self._let_in(user)
             case MemberLeft(user=user):
                 self.here.pop(user.id, None)
             case Renamed(user=user):
@@ -383,9 +407,20 @@ class Channel:
     def _note_here(self, event: Here) -> None:
         self._told = None
         for person in event.joined:
-            self.here[person.id] = Inhabitant(person, self._role_of(person))
+            self._let_in(person)
         for person in event.left:
             self.here.pop(person.id, None)
+
+    def _let_in(self, person: Person) -> None:
+        status = self.status_of(person.id)
+        self.here[person.id] = Inhabitant(person, self._role_of(person), status)
+        if not status.says_nothing:
+            self._arrivals.append(StatusChanged(person, status))
+
+    def _note_status(self, event: StatusChanged) -> None:
+        if event.user.id in self.here:
+            self._told = None
+            self.here[event.user.id].status = event.status
 
     def _role_of(self, person: Person) -> Role:
         for listener in self.listeners.of(person.id):
@@ -402,10 +437,14 @@ class Channel:
 
     def told(self, most: int) -> tuple[msgspec.Raw, msgspec.Raw]:
         """The room and who is here, as a greeting says it, in JSON: made once, until something of it changes."""
-        if self._told is None:
-            here = {"count": len(self.here), "people": [one.told() for one in self.people(most)]}
+        if self._told is None or (self._told_until is not None and self._told_until <= datetime.now(UTC)):
+            people = self.people(most)
+            here = {"count": len(self.here), "people": [one.told() for one in people]}
             room, who = msgspec.json.encode(self.room.told()), msgspec.json.encode(here)
             self._told = msgspec.Raw(room), msgspec.Raw(who)
+            now = datetime.now(UTC)
+            ends = [one.status.at(now).ends for one in people if not one.status.says_nothing]
+            self._told_until = min((end for end in ends if end is not None), default=None)
         return self._told
 
     # -- bringing a latecomer up to date ---------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from chat.status import Status
 from helpers.codec import Codec
 
 LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -228,6 +229,13 @@ class Here(msgspec.Struct, frozen=True, tag_field="type", tag="here"):
     count: int = 0
 
 
+class StatusChanged(msgspec.Struct, frozen=True, tag_field="type", tag="status"):
+    """Says something else of themselves: away, not to be disturbed, a text; an empty status says nothing."""
+
+    user: Person
+    status: Status
+
+
 class UnreadCount(msgspec.Struct, frozen=True, tag_field="type", tag="unread"):
     """How much of another room of theirs one person has not read. `room` is its slug."""
 
@@ -269,7 +277,7 @@ RecordedEvent = (
     | SettingsChanged
     | Audited
 )
-PassingEvent = Typing | Here
+PassingEvent = Typing | Here | StatusChanged
 Event = RecordedEvent | PassingEvent
 
 

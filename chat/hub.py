@@ -23,13 +23,26 @@ from chat.events import (
     Person,
     Recorded,
     RoomCleared,
+    StatusChanged,
     Undone,
 )
 from chat.history import History
 from chat.members import ROOM_COLUMNS, ROOM_FIELDS, room_of
 from chat.pace import Pace
 from chat.policy import Role
-from chat.signals import NODES, SIGNALS, Activity, HaveYouHeard, Heard, Remark, Stirred, room_topic
+from chat.signals import (
+    NODES,
+    SIGNALS,
+    Activity,
+    HaveYouHeard,
+    Heard,
+    Remark,
+    StatusMoved,
+    Stirred,
+    room_topic,
+)
+from chat.status import Status
+from chat.statuses import Statuses
 from helpers.bus import Bus
 from helpers.codec import BadFrame
 from helpers.database import Manager
@@ -52,6 +65,7 @@ class Hub:
         self._pace = pace or Pace()
         self.audience = Audience(manager, bus, self._pace)
         self.history = History(manager)
+        self.statuses = Statuses(manager)
         self._manager = manager
         self._bus = bus
         self._channels: dict[int, Channel] = {}
@@ -67,6 +81,8 @@ class Hub:
         await self._bus.subscribe(NODES)
         # Everybody's, rather than one by one as they come: arriving is frequent, what is told here is not.
         await self._bus.subscribe(EVERY_USER)
+        # Listened for first, so that none is missed while they are read.
+        await self.statuses.read()
         await self.audience.open()
         self._tasks.start("position check", self._keep_checking)
         self._tasks.start("activity", self._keep_telling)
@@ -87,6 +103,11 @@ class Hub:
         channel = self._channels.get(batch.room_id)
         if channel is not None:
             channel.hear(batch)
+
+    def tell_status(self, moved: StatusMoved) -> None:
+        """Show everywhere, and here at once, what somebody says of themselves now."""
+        self._bus.publish(NODES, SIGNALS.encode(moved))
+        self._hear_status(moved)
 
     def _note_activity(self, batch: Batch) -> None:
         before = self._stirred.get(batch.room_id) or Stirred(batch.room_id, 0, 0)
@@ -142,16 +163,33 @@ class Hub:
                     waiting.discard(node)
                     if not waiting:
                         done.set()
+            case StatusMoved():
+                self._hear_status(signal)
             case Remark():
                 self.remark.set()
             case _:
                 pass
+
+    def _hear_status(self, moved: StatusMoved) -> None:
+        if self.statuses.take(moved.user.id, moved.version, moved.status):
+            self._show_status(moved.user, moved.status, moved.rooms)
+
+    def _show_status(self, user: Person, status: Status, rooms: Iterable[int]) -> None:
+        for room_id in {*rooms, *(id_ for id_, live in self._channels.items() if user.id in live.here)}:
+            channel = self._channels.get(room_id)
+            if channel is not None:
+                channel.hear(Batch(room_id, [StatusChanged(user, status)]))
+
+    async def _look_at_statuses(self) -> None:
+        for user, status in await self.statuses.read():
+            self._show_status(user, status, ())
 
     def _lost(self) -> None:
         for channel in self._channels.values():
             channel.catch_up()
             if not channel.room.set.comings_and_goings:
                 self._tasks.once("looking who is here", self._look_who_is_here(channel))
+        self._tasks.once("statuses", self._look_at_statuses())
         self.audience.lost()
         self.remark.set()
 
@@ -193,13 +231,15 @@ class Hub:
         if row is None:
             raise NoSuchRoom
         room = room_of(row[: len(ROOM_FIELDS)])
-        channel = Channel(room, room.last_seq, self.history, self._tasks.once)
+        channel = Channel(room, room.last_seq, self.history, self._tasks.once, self.statuses.of)
         for user_id, name, guest, admin, rank, is_here in row[-1] or ():
             role = Role.ADMIN if admin else Role(rank)
             if rank > Role.MEMBER:
                 channel.ranks[user_id] = Role(rank)
             if is_here:
-                channel.here[user_id] = Inhabitant(Person(user_id, name, guest), role)
+                channel.here[user_id] = Inhabitant(
+                    Person(user_id, name, guest), role, self.statuses.of(user_id)
+                )
         return channel
 
     async def leave(self, channel: Channel, listener: Listener) -> None:
@@ -216,6 +256,8 @@ class Hub:
     def forget(self) -> None:
         """No channel is to be used any more, for the logs they heard are others now; who listens is to be let go."""
         self._channels.clear()
+        self.statuses.forget()
+        self._tasks.once("statuses", self._look_at_statuses())
 
     def channels(self) -> Iterable[Channel]:
         """Every live room of this process."""

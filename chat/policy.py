@@ -58,6 +58,7 @@ class Permission(Enum):
     REMOVE_OWN = "remove_own"
     UNDO_OWN = "undo_own"
     RENAME_SELF = "rename_self"
+    SET_STATUS = "set_status"
     REPORT = "report"
     JOIN = "join"
     DIRECT = "direct"
@@ -92,6 +93,7 @@ LEAST_ROLE = {
     Permission.REMOVE_OWN: Role.GUEST,
     Permission.UNDO_OWN: Role.MEMBER,
     Permission.RENAME_SELF: Role.MEMBER,
+    Permission.SET_STATUS: Role.MEMBER,
     Permission.REPORT: Role.MEMBER,
     Permission.JOIN: Role.MEMBER,
     Permission.DIRECT: Role.MEMBER,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from chat.events import Person
+from chat.status import Status
 from helpers.codec import Codec
 
 NODES = "aiochat:{nodes}"
@@ -67,11 +69,20 @@ class Belongs(msgspec.Struct, frozen=True, tag="belongs"):
     member: bool
 
 
+class StatusMoved(msgspec.Struct, frozen=True, tag="status_moved"):
+    """Somebody has another status, for all in these rooms to see. `version` counts their changes."""
+
+    user: Person
+    version: int
+    status: Status
+    rooms: list[int]
+
+
 class Remark(msgspec.Struct, frozen=True, tag="remark"):
     """Redis has forgotten who is here: every process is to say it again."""
 
     node: str
 
 
-Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark
+Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark | StatusMoved
 SIGNALS: Codec[Signal] = Codec(Signal)

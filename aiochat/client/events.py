@@ -8,13 +8,28 @@ from typing import Any
 import msgspec
 
 
+class Status(msgspec.Struct, frozen=True):
+    """What somebody says of themselves. `presence` is `away`, `dnd` or nothing; past its end a part of it is over."""
+
+    presence: str = ""
+    why: str = ""
+    until: datetime | None = None
+    emoji: str = ""
+    text: str = ""
+    text_until: datetime | None = None
+
+
 class Person(msgspec.Struct, frozen=True):
-    """Who it was: `id` is the identity, `name` the name at that moment. `role` is known of those who are here."""
+    """Who it was: `id` is the identity, `name` the name at that moment.
+
+    `role` and `status` are known of those who are here.
+    """
 
     id: int
     name: str
     guest: bool = False
     role: str = ""
+    status: Status = Status()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +217,13 @@ class Here(Event, frozen=True, kw_only=True):
     count: int = 0
 
 
+class StatusChanged(Event, frozen=True, kw_only=True):
+    """Says something else of themselves; an empty status says nothing."""
+
+    user: Person
+    status: Status
+
+
 class Read(Event, frozen=True, kw_only=True):
     """One's own read mark was moved, perhaps on another machine."""
 
@@ -280,6 +302,7 @@ KINDS: dict[str, type[Event]] = {
     "audit": Audit,
     "typing": Typing,
     "here": Here,
+    "status": StatusChanged,
     "read": Read,
     "unread": Unread,
     "notice": Notice,

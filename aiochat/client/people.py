@@ -6,7 +6,19 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from aiochat.client.events import Banned, Event, Here, Joined, Kicked, Left, Person, Renamed, RoleChanged
+from aiochat.client.events import (
+    Banned,
+    Event,
+    Here,
+    Joined,
+    Kicked,
+    Left,
+    Person,
+    Renamed,
+    RoleChanged,
+    Status,
+    StatusChanged,
+)
 
 
 class People:
@@ -39,7 +51,10 @@ class People:
             case Renamed(user=user) if user.id in self._by_id:
                 self._come(user)
             case RoleChanged(user=user, role=role) if user.id in self._by_id:
-                self._by_id[user.id] = msgspec.structs.replace(user, role=role)
+                known = self._by_id[user.id]
+                self._by_id[user.id] = msgspec.structs.replace(user, role=role, status=known.status)
+            case StatusChanged(user=user, status=status) if user.id in self._by_id:
+                self._by_id[user.id] = msgspec.structs.replace(self._by_id[user.id], status=status)
             case Here(joined=joined, left=left):
                 for user in left:
                     self._by_id.pop(user.id, None)
@@ -51,4 +66,5 @@ class People:
     def _come(self, user: Person) -> None:
         known = self._by_id.get(user.id)
         role = user.role or (known.role if known is not None else "")
-        self._by_id[user.id] = msgspec.structs.replace(user, role=role)
+        status = known.status if known is not None else Status()
+        self._by_id[user.id] = msgspec.structs.replace(user, role=role, status=status)

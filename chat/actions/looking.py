@@ -30,6 +30,8 @@ async def about(node: Node, room: Room, member: Member, nick: str) -> str:
     if since is not None:
         said.append(f"a member since {_day(since)}")
     said.append("here now" if one.present_since is not None else "not here now")
+    if status := node.hub.statuses.of(one.user_id).words(one.asked_at):
+        said.append(status)
     if one.voiced:
         said.append("may speak while the room is moderated")
     if may(member.role, Permission.MUTE, room.set):

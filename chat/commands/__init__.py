@@ -9,7 +9,10 @@ from chat.commands.records import records
 from chat.commands.rooms import rooms
 from chat.commands.site import site
 from chat.commands.speech import speech
+from chat.commands.statuses import statuses
 from chat.commands.talk import talk
 from chat.commands.words import words
 
-COMMANDS = CommandTable.join(moderation, speech, records, rooms, inviting, talk, words, places, oneself, site)
+COMMANDS = CommandTable.join(
+    moderation, speech, records, rooms, inviting, talk, words, statuses, places, oneself, site
+)

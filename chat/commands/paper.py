@@ -76,6 +76,14 @@ A private room answers strangers like one that is not there. `/invite @ann @bob`
 and `/invitelink revoke 3` say which there are and end one. `/join #room` goes to a room that is open, `/join #room
 link` to one that is not.
 
+## `/away`, `/dnd` and `/status`
+
+Everybody who shares a room with you sees them at once, beside your name, in `/who` and in `/whois`; no room keeps
+them. They outlast your tabs, until you change them or their time is over. `/back` ends `/away` and `/dnd`. While
+`/dnd` holds, your pages count nothing in their titles and tell you of nothing; what is said waits for you as ever. A
+status is a hundred characters, after a picture if you like: `/status 🌴 By the sea --for 2h`; the length may stand
+first, too. Guests have no status text.
+
 ## Alone with somebody
 
 `/msg @ann hello` speaks in a room of two, made at first. Nobody else can ever be in it, no admin either, and it

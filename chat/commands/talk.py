@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from chat.actions import membership, messages
 from chat.commands.command import CommandTable, Context
 from chat.commands.converters import Name, Rest, Text
@@ -32,8 +34,18 @@ async def who(context: Context) -> str:
     if channel is None:
         channel = await context.node.hub.look(context.room.id)
     people = channel.people(context.node.limits.people)
+    now = datetime.now(UTC)
     lines = [
-        one.person.name + (f" · {one.role.word}" if one.role is not Role.MEMBER else "") for one in people
+        " · ".join(
+            part
+            for part in (
+                one.person.name,
+                one.role.word if one.role is not Role.MEMBER else "",
+                one.status.words(now),
+            )
+            if part
+        )
+        for one in people
     ]
     more = len(channel.here) - len(people)
     count = f"{len(channel.here)} here in #{context.room.slug}"

@@ -35,6 +35,7 @@ from chat.events import (
     RoleChanged,
     RoomCleared,
     SettingsChanged,
+    StatusChanged,
     TopicChanged,
     Typing,
     Undone,
@@ -96,6 +97,7 @@ class NickDialect:
                 | SettingsChanged()
                 | Audited()
                 | Typing()
+                | StatusChanged()
             ):
                 # This protocol has no word for it.
                 return None

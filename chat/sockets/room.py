@@ -193,6 +193,7 @@ class RoomConversation:
     def _hello(self, head: int) -> bytes:
         limits, member = self.node.limits, self.member
         room, here = self.channel.told(limits.people)
+        status = self.node.hub.statuses.of(member.user_id)
         return frame(
             "hello",
             protocol=2,
@@ -208,6 +209,7 @@ class RoomConversation:
                 "muted_until": member.muted_until,
                 **({"muted_reason": member.muted_reason} if member.is_muted and member.muted_reason else {}),
                 **({"voiced": True} if member.voiced else {}),
+                **({} if status.says_nothing else {"status": status}),
             },
             here=here,
             limits={"text": limits.text, "frame": limits.frame},

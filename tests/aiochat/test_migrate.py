@@ -220,3 +220,30 @@ def test_the_version_of_before_can_be_put_back_for_a_backup_of_it(empty: str) ->
         connection.execute("INSERT INTO memberships (room_id, user_id) VALUES (3, 7)")
         lone = "SELECT verdict, seq FROM journal_append_one(3, 7, 'n', 'x', 'hi', '[]', '{}', '{}', false)"
         assert connection.execute(lone).fetchone() == ("ok", 1)
+
+
+def test_a_site_in_use_learns_who_is_away_and_whom_nobody_wants_to_hear(empty: str) -> None:
+    run_up_to(empty, "007_rooms")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga'), (8, 'ann', 'ann'), (9, 'max', 'max')"
+        )
+        connection.execute("INSERT INTO rooms (id, slug, title) VALUES (3, 'lobby', 'The lobby')")
+        connection.execute("INSERT INTO memberships (room_id, user_id) VALUES (3, 7), (3, 8), (3, 9)")
+        lone = "SELECT verdict, seq FROM journal_append_one(3, %s, %s, 'x', 'hi', '[]', '{}', '{7}', false)"
+        assert connection.execute(lone, (8, "one")).fetchone() == ("ok", 1)
+        assert connection.execute(lone, (9, "two")).fetchone() == ("ok", 2)
+        assert "008_oneself" in migrate(empty)
+        counts = "SELECT unread_of_ignored(7, 3, %s), unread_mentions(7, 3, %s)"
+        assert connection.execute(counts, (0, 0)).fetchone() == (0, 2)
+        connection.execute("INSERT INTO ignores (user_id, ignored_id) VALUES (7, 8)")
+        assert connection.execute(lone, (8, "three")).fetchone() == ("ok", 3)
+        assert connection.execute(counts, (0, 0)).fetchone() == (2, 1)
+        assert connection.execute(counts, (1, 1)).fetchone() == (1, 1)
+        assert connection.execute(counts, (3, 3)).fetchone() == (0, 0)
+        connection.execute("INSERT INTO statuses (user_id, presence) VALUES (8, 'away')")
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("UPDATE statuses SET presence = 'asleep'")
+        connection.execute("DELETE FROM users WHERE id = 8")
+        assert connection.execute("SELECT count(*) FROM statuses").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM ignores").fetchone() == (0,)

@@ -1,0 +1,145 @@
+"""What somebody says of themselves. It stands in no room's log, and all who share a room with them see it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from chat.actions.actors import actor_in
+from chat.errors import NotSet
+from chat.events import Person
+from chat.log import Answer, Repeated, Request
+from chat.members import Member
+from chat.models import Room
+from chat.node import Node
+from chat.parts import tidy
+from chat.policy import Permission, require
+from chat.signals import StatusMoved
+from chat.status import AWAY, DND, NOTHING, Status
+from chat.statuses import STATUS_COLUMNS, status_of
+from chat.times import say_until
+
+MOST_WORDS = 100
+"""In characters: it stands in one line beside a name."""
+
+KNOWN = f"SELECT s.version, {STATUS_COLUMNS} FROM statuses s WHERE s.user_id = %s"
+KEEP = """INSERT INTO statuses AS s (user_id, presence, why, until, emoji, text, text_until)
+    VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (user_id) DO UPDATE SET presence = excluded.presence,
+    why = excluded.why, until = excluded.until, emoji = excluded.emoji, text = excluded.text,
+    text_until = excluded.text_until, version = s.version + 1"""
+SHARED = """SELECT m.room_id FROM memberships m WHERE m.user_id = %s AND (m.is_member OR m.present_since IS NOT NULL)"""
+
+Change = Callable[[Status, datetime], tuple[Status, str]]
+"""From what holds now, and the time, to what is to hold, and what is answered."""
+
+
+async def away(node: Node, room: Room, member: Member, why: str, request: Request) -> Answer:
+    """Show somebody as away, and why. Raises TooLong, Unreadable."""
+    why = _one_line(why)
+
+    def change(was: Status, now: datetime) -> tuple[Status, str]:
+        status = msgspec.structs.replace(was, presence=AWAY, why=why, until=None)
+        return status, f"You are away{f': {why}' if why else ''}. /back ends it."
+
+    return await _change(node, room, member, change, Permission.READ, "away", request)
+
+
+async def dnd(node: Node, room: Room, member: Member, length: timedelta | None, request: Request) -> Answer:
+    """Let nothing disturb somebody, for that long or until they are back."""
+
+    def change(was: Status, now: datetime) -> tuple[Status, str]:
+        until = now + length if length is not None else None
+        status = msgspec.structs.replace(was, presence=DND, why="", until=until)
+        return status, f"Nothing disturbs you{f' {say_until(until, now)}' if until else ''}. /back ends it."
+
+    return await _change(node, room, member, change, Permission.READ, "dnd", request)
+
+
+async def back(node: Node, room: Room, member: Member, request: Request) -> Answer:
+    """Show somebody as back. Raises NotSet where they were not away and might be disturbed."""
+
+    def change(was: Status, now: datetime) -> tuple[Status, str]:
+        if not was.presence:
+            raise NotSet("You are not away")
+        return was.without_presence(), "You are back."
+
+    return await _change(node, room, member, change, Permission.READ, "back", request)
+
+
+async def set_text(
+    node: Node,
+    room: Room,
+    member: Member,
+    emoji: str,
+    text: str,
+    length: timedelta | None,
+    request: Request,
+) -> Answer:
+    """Tell the others something, for that long or until it is changed. Raises NotAllowed, TooLong, Unreadable."""
+    text = _one_line(text)
+
+    def change(was: Status, now: datetime) -> tuple[Status, str]:
+        until = now + length if length is not None else None
+        status = msgspec.structs.replace(was, emoji=emoji, text=text, text_until=until)
+        said = f"{emoji} {text}".strip()
+        return status, f"Your status{f' {say_until(until, now)}' if until else ''}: {said}"
+
+    return await _change(node, room, member, change, Permission.SET_STATUS, "status", request)
+
+
+async def clear_text(node: Node, room: Room, member: Member, request: Request) -> Answer:
+    """Tell nothing any more. Raises NotAllowed, NotSet."""
+
+    def change(was: Status, now: datetime) -> tuple[Status, str]:
+        if not (was.emoji or was.text):
+            raise NotSet("You have no status")
+        return was.without_text(), "Your status is empty now."
+
+    return await _change(node, room, member, change, Permission.SET_STATUS, "status", request)
+
+
+async def _change(
+    node: Node,
+    room: Room,
+    member: Member,
+    change: Change,
+    permission: Permission,
+    command: str,
+    request: Request,
+) -> Answer:
+    try:
+        async with node.journal.transaction(room.id, member.user_id, request) as log:
+            actor = await actor_in(log, member.user_id)
+            require(actor.role, permission, switches=log.room.set, room=log.room.slug, command=command)
+            row = await node.manager.row(f"{KNOWN} FOR UPDATE", actor.user_id)
+            was = status_of(list(row[1:])).at(log.now) if row is not None else NOTHING
+            status, log.answer = change(was, log.now)
+            await node.manager.execute(
+                KEEP,
+                actor.user_id,
+                status.presence,
+                status.why,
+                status.until,
+                status.emoji,
+                status.text,
+                status.text_until,
+            )
+    except Repeated:
+        # Whoever kept it may have died before it was told; told again it changes nothing.
+        await _tell(node, member.person)
+        raise
+    await _tell(node, actor.person)
+    return log.reply
+
+
+async def _tell(node: Node, person: Person) -> None:
+    row = await node.manager.row(KNOWN, person.id)
+    if row is not None:
+        rooms = [room_id for (room_id,) in await node.manager.rows(SHARED, person.id)]
+        node.hub.tell_status(StatusMoved(person, row[0], status_of(list(row[1:])), rooms))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(tidy(text, MOST_WORDS).split()) if text.strip() else ""
