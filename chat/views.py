@@ -117,13 +117,22 @@ async def _room_page(
     newer = bool(entries) and bool((await node.history.after(room.id, last, 1, member.floor)).entries)
     channel = node.hub.here(room.id) or await node.hub.look(room.id)
     index = await index_of(node, member.user_id, room.slug)
+    now = datetime.now(UTC)
     # A conversation is called by the other one's name, so the room alone cannot tell.
     title = next((line["title"] for line in index if line["current"]), room.title)
     context = {
         "room": {**room.told(), "private": room.set.private, "title": title},
-        "you": {"id": member.user_id, "name": member.name, "role": member.role.word},
+        "you": {
+            "id": member.user_id,
+            "name": member.name,
+            "role": member.role.word,
+            "says": node.hub.statuses.of(member.user_id).words(now),
+        },
         "rooms": index,
-        "people": [{**one.told(), "here": True} for one in channel.people(node.limits.people)],
+        "people": [
+            {**one.told(), "here": True, "says": one.status.words(now)}
+            for one in channel.people(node.limits.people)
+        ],
         "here_count": len(channel.here),
         "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
         "entries": entries,

@@ -3,6 +3,7 @@
 import { Draft } from "./drafts.js"
 import { notice } from "./notices.js"
 import { Silence } from "./silence.js"
+import { OwnStatus } from "./status.js"
 
 const TOLD = new Set(["cleared", "purged"])
 const AGAIN = 2_000
@@ -11,6 +12,10 @@ export function frames(room) {
   const silence = new Silence(room.composer, room.you)
   const { page, slug, you, list, composer, index, people, title, socket, outbox, typing, banner, view } = room
   const { reading } = room
+  const own = new OwnStatus(composer.querySelector(".own"), {
+    type: (text) => outbox.add({ kind: "say", text, byButton: true }),
+    quiet: (yes) => title.quiet(yes),
+  })
   let looking = 0
 
   socket.addEventListener("hello", ({ detail: hello }) => {
@@ -22,6 +27,7 @@ export function frames(room) {
     if (hello.limits?.text) composer.dataset.limit = hello.limits.text
     headOf(hello.room)
     silence.greeted(hello)
+    own.show(hello.you.status)
   })
   socket.addEventListener("live", () => {
     banner.up()
@@ -51,6 +57,10 @@ export function frames(room) {
     },
     typing: (frame) => typing.hear(frame.user ?? frame.by),
     here: (frame) => people.list.differ(frame),
+    status: ({ user, status }) => {
+      people.list.says(user, status)
+      if (user.id === you.id) own.show(status)
+    },
     read: (frame) => reading.marked(frame.seq),
     unread: (frame) => {
       index.update(frame)

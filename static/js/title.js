@@ -4,6 +4,7 @@ export class Title {
   #base
   #here = 0
   #elsewhere = 0
+  #quiet = false
 
   constructor() {
     this.#base = document.title
@@ -19,13 +20,19 @@ export class Title {
     this.#draw()
   }
 
+  /** While you are not to be disturbed the title counts nothing. */
+  quiet(yes) {
+    this.#quiet = yes
+    this.#draw()
+  }
+
   rename(base) {
     this.#base = base
     this.#draw()
   }
 
   #draw() {
-    const count = this.#here + this.#elsewhere
+    const count = this.#quiet ? 0 : this.#here + this.#elsewhere
     document.title = count ? `(${count}) ${this.#base}` : this.#base
   }
 }

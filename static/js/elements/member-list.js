@@ -2,6 +2,7 @@
 
 import { element } from "../dom.js"
 import { ink, rank } from "../message.js"
+import { holding, untilOver, words } from "../status.js"
 
 const GROUPS = [
   ["admin", "Site admins", "Site admin"],
@@ -16,6 +17,7 @@ export class MemberList extends HTMLElement {
   #count = 0
   #you = 0
   #drawn = false
+  #next = 0
 
   connectedCallback() {
     this.addEventListener("click", this.#click)
@@ -24,19 +26,21 @@ export class MemberList extends HTMLElement {
     this.#you = Number(this.dataset.you)
     this.#count = Number(this.dataset.count)
     for (const { dataset } of this.querySelectorAll("li")) {
-      const { id, name, role } = dataset
+      const { id, name, role, status } = dataset
       this.#people.set(Number(id), {
         id: Number(id),
         name,
         role,
         guest: "guest" in dataset,
         here: "here" in dataset,
+        status: status ? JSON.parse(status) : {},
       })
     }
     this.#draw()
   }
 
   disconnectedCallback() {
+    clearTimeout(this.#next)
     this.removeEventListener("click", this.#click)
   }
 
@@ -56,7 +60,15 @@ export class MemberList extends HTMLElement {
   meet({ count, people }) {
     this.#count = count
     if (people.length === count) for (const person of this.#people.values()) person.here = false
-    for (const person of people) this.#know(person, { here: true })
+    for (const person of people) this.#know(person, { here: true, status: person.status ?? {} })
+    this.#draw()
+  }
+
+  /** Somebody says something else of themselves. Who was never here need not be known for that. */
+  says({ id }, status) {
+    const known = this.#people.get(id)
+    if (!known) return
+    known.status = status
     this.#draw()
   }
 
@@ -96,6 +108,7 @@ export class MemberList extends HTMLElement {
       role: person.guest ? "guest" : "member",
       guest: Boolean(person.guest),
       here: false,
+      status: {},
     }
     this.#people.set(person.id, {
       ...known,
@@ -106,6 +119,9 @@ export class MemberList extends HTMLElement {
   }
 
   #draw() {
+    clearTimeout(this.#next)
+    const waits = this.people.map((person) => untilOver(person.status)).filter((wait) => wait !== null)
+    if (waits.length) this.#next = setTimeout(() => this.#draw(), Math.min(...waits) + 1)
     const focused = this.contains(document.activeElement)
       ? document.activeElement.closest("li")?.dataset.id
       : null
@@ -137,7 +153,8 @@ export class MemberList extends HTMLElement {
     line.dataset.id = person.id
     const button = element("button", "person")
     button.type = "button"
-    const dot = element("span", person.here ? "here-dot" : "here-dot off")
+    const { presence = "" } = holding(person.status)
+    const dot = element("span", person.here ? `here-dot ${presence}`.trim() : "here-dot off")
     dot.setAttribute("aria-hidden", "true")
     const name = element("span", "name", person.name)
     name.dataset.ink = ink(person.id, this.#you)
@@ -146,6 +163,12 @@ export class MemberList extends HTMLElement {
     if (mark) button.append(mark)
     const note = person.id === this.#you ? "you" : person.guest ? "guest" : ""
     if (note) button.append(element("span", "note", note))
+    const says = words(person.status)
+    if (says) {
+      const about = element("span", "says", says)
+      about.title = says
+      button.append(about)
+    }
     line.append(button)
     return line
   }

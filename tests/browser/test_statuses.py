@@ -1,0 +1,72 @@
+"""How people say they are, as everybody's page shows it."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import Locator, expect
+
+from tests.browser.person import Person
+
+
+def line_of(viewer: Person, name: str) -> Locator:
+    """Somebody's line among the people."""
+    return viewer.page.locator("#people li").filter(has=viewer.page.get_by_text(name, exact=True))
+
+
+async def test_who_is_away_is_seen_so_until_they_are_back(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/away lunch")
+    await mateo.is_told("You are away: lunch.")
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_text("away: lunch")
+    await expect(line_of(saskia, "mateo").locator(".here-dot.away")).to_have_count(1)
+    own = mateo.page.locator(".composer .own")
+    await expect(own).to_contain_text("Away: lunch")
+    await mateo.page.reload()
+    await mateo.is_here()
+    await expect(own).to_contain_text("Away: lunch")
+    await saskia.page.reload()
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_text("away: lunch")
+    await own.get_by_role("button", name="I am back").click()
+    await expect(own).to_be_hidden()
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_count(0)
+
+
+async def test_a_status_is_shown_and_taken_back(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/status 🌴 By the sea --for 2h")
+    await mateo.is_told("Your status until")
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_text("🌴 By the sea")
+    own = mateo.page.locator(".composer .own")
+    await expect(own).to_contain_text(re.compile(r"🌴 By the sea until \d\d:\d\d"))
+    await own.get_by_role("button", name="Clear").click()
+    await expect(own).to_be_hidden()
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_count(0)
+
+
+async def test_an_open_page_stops_showing_what_has_run_out(saskia: Person, mateo: Person) -> None:
+    await saskia.page.clock.install()
+    await saskia.page.reload()
+    await saskia.is_here()
+    await mateo.says("/dnd for 1h")
+    await expect(line_of(saskia, "mateo").locator(".says")).to_contain_text("do not disturb until")
+    await saskia.page.clock.fast_forward("01:00:05")
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_count(0)
+
+
+async def test_the_title_counts_nothing_for_who_is_not_to_be_disturbed(saskia: Person, mateo: Person) -> None:
+    await mateo.page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true })")
+    await mateo.says("/dnd")
+    await mateo.is_told("Nothing disturbs you.")
+    await saskia.says("@mateo are you there?")
+    await mateo.reads("are you there?")
+    await expect(mateo.page).to_have_title(re.compile(r"^(?!\()"))
+    await mateo.says("/back")
+    await mateo.is_told("You are back.")
+    await expect(mateo.page).to_have_title(re.compile(r"^\(1\) "))
+
+
+async def test_without_scripts_it_is_read_too(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/away lunch")
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_text("away: lunch")
+    page = await (await mateo.context.request.get(f"{mateo.site}/rooms/lobby")).text()
+    assert '<span class="says">away: lunch</span>' in page.partition("<member-list")[2]
+    assert '<span class="says">away: lunch</span>' in page.partition("<message-composer")[2]
