@@ -368,6 +368,8 @@ class Client:
         book, nonce = self._book, error.get("nonce")
         book.errors[error["code"]] += 1
         book.refused[self.name] += 1
+        if nonce is None and self._resuming:
+            self._book.errors[f"while resuming: {error['code']}"] += 1
         if nonce is None or nonce not in self.outbox:
             return
         self._answered(book.sent[nonce])

@@ -7,14 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-import peewee
 
 from accounts.actions import load_user
 from accounts.errors import NotSignedIn
 from chat.errors import NoSuchRoom
 from chat.members import MEMBER_COLUMNS, Member, admit, member_of, require_address
 from chat.models import Room
-from helpers.database import Manager, is_lost
+from helpers.database import Manager
 from helpers.line import Row
 from helpers.together import Together
 
@@ -100,13 +99,7 @@ class Entrance:
 
     async def _look_at_all(self, looks: list[Look]) -> list[Seen | None]:
         asked = msgspec.json.encode(looks).decode()
-        try:
-            rows = await self._line.ask("look", asked)
-        except (peewee.OperationalError, peewee.InterfaceError) as error:
-            if not is_lost(error):
-                raise
-            await self._manager.mend()
-            rows = await self._line.ask("look", asked)
+        rows = await self._line.insist("look", asked)
         seen: list[Seen | None] = [None] * len(looks)
         rooms: dict[str, Room] = {}
         for row in rows:

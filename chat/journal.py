@@ -222,7 +222,8 @@ class Journal:
                     post.in_doubt = True
                 if attempt + 1 < TRIES:
                     await asyncio.sleep(self._pause * 2**attempt)
-                    await self._manager.mend()
+                    if wait:
+                        await self._manager.mend()
             except (peewee.PeeweeException, ValueError, TypeError) as error:
                 return await self._one_by_one(posts, wait, error)
         for post in posts:

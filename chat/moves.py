@@ -12,7 +12,7 @@ import peewee
 
 from chat.errors import Unavailable
 from chat.events import Batch, Event, Here, MemberJoined, MemberLeft, Person
-from helpers.database import Manager, is_lost, sqlstate
+from helpers.database import Manager
 from helpers.line import Line, Row
 from helpers.together import Together
 
@@ -22,8 +22,6 @@ STATEMENTS = {
     "come_and_go": "SELECT verdict, seq::text, extract(epoch FROM at)::text, name, guest::text "
     "FROM come_and_go($1::jsonb, $2::boolean)"
 }
-TRIES = 2
-DEADLOCK = "40P01"
 LOCKED = "locked"
 
 
@@ -43,7 +41,6 @@ class Moves:
     """
 
     def __init__(self, manager: Manager, tell: Callable[[Batch], None]) -> None:
-        self._manager = manager
         self._tell = tell
         self._line = manager.line(STATEMENTS)
         self._patient_line = manager.lines(STATEMENTS)
@@ -91,17 +88,13 @@ class Moves:
 
     async def _ask(self, moves: list[Move], line: Line, waits: str) -> list[Row]:
         asked = msgspec.json.encode(moves).decode()
-        for attempt in range(TRIES):
-            try:
-                return await line.ask("come_and_go", asked, waits)
-            except (peewee.OperationalError, peewee.InterfaceError) as error:
-                if attempt + 1 == TRIES or not (is_lost(error) or sqlstate(error) == DEADLOCK):
-                    log.warning("moves: %d were not kept: %s", len(moves), error)
-                    raise Unavailable from error
-                # Perhaps it was kept before the line broke: then it is no move any more, and who listens finds it in
-                # the log.
-                await self._manager.mend()
-        raise AssertionError
+        try:
+            # Perhaps it was kept before the line broke: then it is no move any more, and who listens finds it in the
+            # log.
+            return await line.insist("come_and_go", asked, waits)
+        except (peewee.OperationalError, peewee.InterfaceError) as error:
+            log.warning("moves: %d were not kept: %s", len(moves), error)
+            raise Unavailable from error
 
     def _tell_all(self, moves: list[Move], rows: list[Row]) -> None:
         told: dict[int, list[Event]] = {}

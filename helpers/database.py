@@ -36,8 +36,10 @@ PSYCOPG = ("postgresql://", "postgres://")
 WAIT_FOR_CONNECTION = 5.0
 ANSWER_WITHIN = 10.0
 SIGN_OF_LIFE_WITHIN = 2.0
+A_MOMENT = 0.1
 MOST_WAITING = 2_000
 LOST = ("08", "57P")
+DEADLOCK = "40P01"
 POOL_IS_BUSY = (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests)
 
 
@@ -51,11 +53,17 @@ class DatabaseDown(AppError):
 
 
 class _Lines(psycopg_pool.AsyncConnectionPool[Any]):
-    """psycopg's pool, which does not wait for the sign of life of a server that stands still."""
+    """psycopg's pool, which does not wait for signs of life of a server that stands still: not for each line anew."""
 
-    @staticmethod
-    async def check_connection(conn: psycopg.AsyncConnection[Any]) -> None:
-        clock = asyncio.get_running_loop().call_later(SIGN_OF_LIFE_WITHIN, _break, conn)
+    _look_until = 0.0
+
+    async def check(self) -> None:
+        self._look_until = asyncio.get_running_loop().time() + SIGN_OF_LIFE_WITHIN
+        await super().check()
+
+    async def check_connection(self, conn: psycopg.AsyncConnection[Any]) -> None:  # type: ignore[override]
+        loop = asyncio.get_running_loop()
+        clock = loop.call_at(max(self._look_until, loop.time() + A_MOMENT), _break, conn)
         try:
             await psycopg_pool.AsyncConnectionPool.check_connection(conn)
         finally:
@@ -267,7 +275,8 @@ class Manager:
         await self._run(sql, params)
 
     async def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        """Every row of the answer. A plain SELECT outside a transaction is asked again once when the line broke."""
+        """Every row of the answer. A plain SELECT outside a transaction is asked again once when the line broke, or
+        when it was chosen to end a deadlock."""
         until = _patience_ends()
         try:
             answer = await self._run(sql, params, fetchall)
@@ -275,7 +284,7 @@ class Manager:
             if (
                 connection_context.get() is not None
                 or not sql.lstrip()[:6].upper() == "SELECT"
-                or not is_lost(error)
+                or not (is_lost(error) or sqlstate(error) == DEADLOCK)
                 or asyncio.get_running_loop().time() >= until
             ):
                 raise
@@ -336,6 +345,9 @@ class _PooledLine:
 
     async def ask(self, name: str, *params: str | None) -> list[Row]:
         return await self._manager.call(self._statements[name], *params)
+
+    async def insist(self, name: str, *params: str | None) -> list[Row]:
+        return await self._manager.rows(self._statements[name], *params)
 
     async def close(self) -> None:
         """The pool's own lines are the pool's to close."""

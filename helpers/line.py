@@ -16,6 +16,7 @@ import peewee
 import psycopg
 from psycopg import pq
 
+CLOCKS_ARE_COARSE = 0.1
 Row = tuple[str | None, ...]
 Param = str | None
 
@@ -28,6 +29,9 @@ class Line(Protocol):
 
         Raises what peewee raises.
         """
+
+    async def insist(self, name: str, *params: Param) -> list[Row]:
+        """The same of what may be done twice: asked once more where the line broke, while there is time."""
 
     async def close(self) -> None:
         """Hang up."""
@@ -53,12 +57,27 @@ class DirectLine:
 
     async def ask(self, name: str, *params: Param) -> list[Row]:
         """Every row of the answer, in PostgreSQL's text form."""
+        return await self._ask_alone(name, params, tries=1)
+
+    async def insist(self, name: str, *params: Param) -> list[Row]:
+        """The same of what may be done twice. Both tries together take no longer than one may."""
+        return await self._ask_alone(name, params, tries=2)
+
+    async def _ask_alone(self, name: str, params: Sequence[Param], tries: int) -> list[Row]:
         if self._asked:
             raise RuntimeError("one question at a time")
-        until = asyncio.get_running_loop().time() + self._answer_within
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._answer_within
         self._asked = True
         try:
-            return await self._ask_within(until, name, params)
+            while True:
+                tries -= 1
+                try:
+                    return await self._ask_within(until, name, params)
+                except (peewee.OperationalError, peewee.InterfaceError):
+                    # A line that broke is gone by now, and one that stood still has used up the time.
+                    if not tries or self._connection is not None or clock() >= until - CLOCKS_ARE_COARSE:
+                        raise
         finally:
             self._asked = False
 

@@ -58,9 +58,13 @@ class Questions:
     async def _dial(self) -> None:
         async with self._dialling:
             if self._line is None:
-                self._line = await RedisLine.dial(
+                line = await RedisLine.dial(
                     self._redis, lambda _: None, self._answered, self._lost, within=WAIT_FOR_REDIS
                 )
+                if line.is_closed:
+                    # It broke before we came to know of it: nobody would tell us again.
+                    raise LineLost("the line to Redis broke")
+                self._line = line
                 if database := self._redis.connection_pool.connection_kwargs.get("db"):
                     self._asked.append(asyncio.get_running_loop().create_future())
                     self._line.send("SELECT", str(database))

@@ -65,6 +65,11 @@ class RedisLine(asyncio.Protocol):
             raise
         return line
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is over."""
+        return self._transport is None
+
     def send(self, *command: str | bytes) -> None:
         """Write a command. Its answer comes when it comes."""
         if self._transport is not None:

@@ -156,9 +156,7 @@ class RoomConversation:
                 await self.node.comings.come(self.room.id, self.member.user_id)
             await self.socket.listen(self._hear, self._refuse, hear_at_once=self._hear_at_once)
         except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it
-            refused = refusal_of(error)
-            self._refuse(refused, None)
-            self.connection.close(CloseCode.TRY_AGAIN, refused.text)
+            self._give_up(error)
             # To the end, or the line would be cut before the code has gone out.
             await self.socket.listen(self._hear, self._refuse)
         finally:
@@ -293,8 +291,20 @@ class RoomConversation:
             self.connection.send(frame("notice", text=answer.text, nonce=nonce))
 
     async def _resume(self, epoch: str, after: int) -> None:
-        if epoch != self.node.epoch or not await self.channel.replay(self.listener, after, resumed):
+        try:
+            recovered = epoch == self.node.epoch and await self.channel.replay(self.listener, after, resumed)
+        except Exception as error:  # noqa: BLE001 -- it is told here, and written down where nobody foresaw it
+            # Nobody asks again who waits for "resumed".
+            self._give_up(error)
+            return
+        if not recovered:
             self.connection.send(frame("resumed", recovered=False, head=self.channel.heard))
+
+    def _give_up(self, error: Exception) -> None:
+        """Something failed without which this socket is of no use: told, and they are to come again."""
+        refused = refusal_of(error)
+        self._refuse(refused, None)
+        self.connection.close(CloseCode.TRY_AGAIN, refused.text)
 
     def _type(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -38,13 +38,13 @@ async def test_all_who_ask_in_one_turn_are_one_question(
     await backstage.joins(lobby, ben, banned_until=SOON)
     await backstage.joins(lobby, max_, out_until=SOON)
     asked: list[str] = []
-    ask = node.entrance._line.ask
+    ask = node.entrance._line.insist
 
     async def counted(name: str, *params: Param) -> list[Row]:
         asked.append(name)
         return await ask(name, *params)
 
-    node.entrance._line.ask = counted  # type: ignore[method-assign]
+    node.entrance._line.insist = counted  # type: ignore[method-assign]
     comers = [(ann, "den"), (ann, "lobby"), (ben, "lobby"), (max_, "lobby"), (ben, "den"), (ann, "nowhere")]
     found = await asyncio.gather(
         *(node.entrance.enter(person.id, 0, slug) for person, slug in comers), return_exceptions=True

@@ -21,9 +21,9 @@ class Counting:
     """Counts what is asked of the database."""
 
     def __init__(self, node: Node) -> None:
-        self._ask = node.moves._line.ask
+        self._ask = node.moves._line.insist
         self.asked: list[str | None] = []
-        node.moves._line.ask = self.ask  # type: ignore[method-assign]
+        node.moves._line.insist = self.ask  # type: ignore[method-assign]
 
     async def ask(self, name: str, *params: Param) -> list[Row]:
         self.asked.append(params[0])

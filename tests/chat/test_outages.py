@@ -13,6 +13,7 @@ import pytest
 from pytest_aiohttp import AiohttpClient
 
 from aiochat.settings import Settings
+from chat.connection import CloseCode
 from helpers import database
 from tests.lines import Line
 from tests.people import Answer, Frame, House, Person, Refused, Tab, opened_house
@@ -67,6 +68,23 @@ async def says_again_and_again(tab: Tab, text: str, nonce: str) -> Frame:
             except Refused as refused:
                 if not refused.frame.temporary:
                     raise
+
+
+async def test_who_cannot_be_brought_up_to_date_is_asked_to_come_again(
+    alice: Person, lines: tuple[Settings, Line, Line]
+) -> None:
+    """Whoever waits for `resumed` asks no second time."""
+    hello = await alice.enters()
+    await alice.says("hi")
+    await lines[1].cuts()
+    await alice.tab.sends({"type": "resume", "epoch": hello.epoch, "after": hello.head})
+    refused = await alice.hears("error")
+    assert (refused.code, refused.temporary) == ("unavailable", True)
+    assert await alice.tab.is_closed() == CloseCode.TRY_AGAIN
+    await lines[1].mends()
+    await alice.enters()
+    await alice.tab.sends({"type": "resume", "epoch": hello.epoch, "after": hello.head})
+    assert (await alice.hears("resumed")).recovered is True
 
 
 async def test_without_the_database_everybody_hears_so_and_tries_again(

@@ -149,6 +149,34 @@ async def test_who_is_not_answered_in_time_hears_that_the_line_is_lost(address: 
     await line.close()
 
 
+async def test_what_may_be_done_twice_is_asked_once_more_where_the_line_broke(
+    line: Line, killer: psycopg.Connection[Any]
+) -> None:
+    [(pid,)] = await line.ask("who")
+    assert pid is not None
+    asking = asyncio.create_task(line.insist("sleep", "0.3"))
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = %s"
+    while killer.execute(sleeping, [int(pid)]).fetchone() != (1,):
+        await asyncio.sleep(0.005)
+    killer.execute("SELECT pg_terminate_backend(%s::int)", [pid])
+    assert await asking == [("",)]
+
+
+async def test_asking_once_more_takes_no_more_time_than_asking_once(
+    address: str, killer: psycopg.Connection[Any]
+) -> None:
+    killer.execute("CREATE SEQUENCE tries")
+    asleep = {"sleep": "SELECT nextval('tries')::text FROM pg_sleep(60 * nextval('tries'))"}
+    line = DirectLine(address, asleep, answer_within=0.3)
+    try:
+        with pytest.raises(peewee.OperationalError):
+            await line.insist("sleep")
+        assert killer.execute("SELECT last_value FROM tries").fetchone() == (1,)
+    finally:
+        await line.close()
+        killer.execute("DROP SEQUENCE tries")
+
+
 async def test_who_stops_waiting_leaves_no_answer_for_the_next(direct: DirectLine) -> None:
     asking = asyncio.create_task(direct.ask("count", "3"))
     await asyncio.sleep(0)
