@@ -18,6 +18,10 @@ Part = dict[str, Any]
 LONGEST_MENTION = 96  # A name has 32 characters, but three times that before its accents are joined.
 MOST_MENTIONS = 100
 
+SPOILER_MARK = "||"
+PREVIEWED = """CASE WHEN x.parts @> '[{"t": "spoiler"}]' THEN '(spoiler)' ELSE x.text END"""
+"""The text of a message `x` in SQL, for a line that nobody asked to see: what is hidden stays hidden."""
+
 _TRIGGER = re.compile(r"`|@|\*|_|://")
 _SCHEME = re.compile(r"https?\Z", re.IGNORECASE)
 _LANGUAGE = re.compile(r"([\w+#.\-]{1,24})[ \t]*\n")
@@ -100,15 +104,31 @@ def block(code: str, language: str = "") -> Part:
     return {"t": "block", "s": code, "lang": language} if language else {"t": "block", "s": code}
 
 
+def spoiler(words: str) -> Part:
+    """Words that are hidden until somebody asks for them."""
+    return {"t": "spoiler", "s": words}
+
+
+def spoiled(words: str) -> str:
+    """The text of a message that hides its words, marked so for whoever knows only text."""
+    return f"{SPOILER_MARK}{words}{SPOILER_MARK}"
+
+
+def unspoiled(text: str) -> str:
+    """What such a text hides; another text as it is."""
+    inside = text.removeprefix(SPOILER_MARK).removesuffix(SPOILER_MARK)
+    return inside if text == spoiled(inside) and inside.strip() else text
+
+
 def plain(parts: list[Part]) -> str:
-    """The words alone; a block of code stands on lines of its own."""
+    """The words alone, without those a spoiler hides; a block of code stands on lines of its own."""
     said: list[str] = []
     after_block = False
     for part in parts:
-        is_block = part["t"] == "block"
+        is_block = part["t"] in ("block", "spoiler")
         if said and (is_block or after_block):
             said.append("\n")
-        said.append(part["s"])
+        said.append("(spoiler)" if part["t"] == "spoiler" else part["s"])
         after_block = is_block
     return "".join(said)
 

@@ -15,7 +15,7 @@ from chat.log import Answer, Log, Repeated, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
-from chat.parts import Part, mentioned, parse, tidy
+from chat.parts import Part, mentioned, parse, spoiled, spoiler, tidy, unspoiled
 from chat.policy import Permission, require, require_speech
 from chat.post import Post
 
@@ -96,7 +96,7 @@ def require_speech_of(member: Member, room: Room) -> None:
 
 
 async def edit(node: Node, room: Room, member: Member, target: int, text: str, request: Request) -> Answer:
-    """Change one's own words, a few hours long; `LAST` means the last that were said here.
+    """Change one's own words, a few hours long; `LAST` means the last that were said here. What was hidden stays so.
 
     Raises Gone, NotYours, EditWindow, NoMessage, and what forbids to speak.
     """
@@ -114,6 +114,9 @@ async def edit(node: Node, room: Room, member: Member, target: int, text: str, r
                 raise NotYours
             if log.now - at > timedelta(seconds=node.limits.edit):
                 raise EditWindow(node.limits.edit // 3600)
+            if await _is_spoiler(node, log, target):
+                text = spoiled(unspoiled(text))
+                parts = [spoiler(unspoiled(text))]
             encoded = msgspec.Raw(msgspec.json.encode(parts))
             await log.record(MessageEdited(by=actor.person, target=target, text=text, parts=encoded))
     except Repeated as repeated:
@@ -189,6 +192,17 @@ async def _last_of(node: Node, log: Log, user_id: int) -> int:
     if seq is None:
         raise NoMessage
     return seq
+
+
+async def _is_spoiler(node: Node, log: Log, target: int) -> bool:
+    """Whether a message hides its words."""
+    return bool(
+        await node.manager.value(
+            """SELECT parts @> '[{"t": "spoiler"}]' FROM messages WHERE room_id = %s AND seq = %s""",
+            log.room.id,
+            target,
+        )
+    )
 
 
 async def _said_by(node: Node, log: Log, target: int) -> tuple[int, datetime]:

@@ -13,6 +13,7 @@ from chat.log import Answer, Log, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
+from chat.parts import PREVIEWED
 from chat.policy import Permission
 from helpers.errors import AppError
 
@@ -43,7 +44,7 @@ class Pin:
 
 
 # What was removed or cleared is no pin any more.
-LISTED = """SELECT p.seq, x.author_name, left(x.text, %s), p.pinned_by, p.at FROM pins p
+LISTED = f"""SELECT p.seq, x.author_name, left({PREVIEWED}, %s), p.pinned_by, p.at FROM pins p
     JOIN messages x ON x.room_id = p.room_id AND x.seq = p.seq JOIN rooms r ON r.id = p.room_id
     WHERE p.room_id = %s AND x.gone_seq IS NULL AND x.seq > r.cleared_upto ORDER BY p.at DESC, p.seq DESC"""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from chat.actions.rooms import TITLE
 from chat.node import Node
+from chat.parts import PREVIEWED
 
 MOST = 500
 PREVIEWS = f"""SELECT r.id, r.uuid, r.slug, {TITLE}, r.topic, coalesce((r.switches->>'private')::boolean, false),
@@ -15,8 +16,8 @@ PREVIEWS = f"""SELECT r.id, r.uuid, r.slug, {TITLE}, r.topic, coalesce((r.switch
     (SELECT count(*) FROM mentions n WHERE n.room_id = r.id AND n.user_id = m.user_id
         AND n.seq > greatest(m.read_seq, r.cleared_upto)),
     l.seq, l.author_name, l.at, l.text, l.body->>'style'
-    FROM memberships m JOIN rooms r ON r.id = m.room_id LEFT JOIN LATERAL (SELECT x.seq, x.author_name, x.at, x.text,
-        x.body FROM messages x WHERE x.room_id = r.id AND x.kind = 'message' AND x.gone_seq IS NULL
+    FROM memberships m JOIN rooms r ON r.id = m.room_id LEFT JOIN LATERAL (SELECT x.seq, x.author_name, x.at,
+        {PREVIEWED} AS text, x.body FROM messages x WHERE x.room_id = r.id AND x.kind = 'message' AND x.gone_seq IS NULL
         AND x.seq > r.cleared_upto AND x.seq >= m.floor ORDER BY x.seq DESC LIMIT 1) l ON true
     WHERE m.user_id = %s AND m.is_member
         AND coalesce(greatest(m.out_until, m.banned_until), '-infinity') < clock_timestamp()

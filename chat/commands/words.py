@@ -8,7 +8,7 @@ from chat.actions import looking, messages
 from chat.commands.command import CommandTable, Context, parse
 from chat.commands.converters import Day, Duration, Link, Number, Text
 from chat.log import Answer
-from chat.parts import block
+from chat.parts import block, spoiled, spoiler
 from chat.policy import Permission
 
 words = CommandTable("Everyone")
@@ -41,6 +41,13 @@ async def plain(context: Context, text: Text) -> Answer:
     """Says something without any formatting"""
     parts = [{"t": "text", "s": text}]
     return await messages.post(context.node, context.room, context.member, text, context.request, parts=parts)
+
+
+@words.command(Permission.SPEAK, example="/spoiler the gardener did it", name="spoiler")
+async def spoiler_(context: Context, text: Text) -> Answer:
+    """Says something that stays hidden until it is pressed"""
+    node, room, member = context.node, context.room, context.member
+    return await messages.post(node, room, member, spoiled(text), context.request, parts=[spoiler(text)])
 
 
 @words.command(Permission.EDIT_OWN, example="/edit Demos at ten")

@@ -68,6 +68,7 @@ export function bury(article, remover = "") {
 export function gist(article) {
   const words = article.querySelector(".words").cloneNode(true)
   for (const extra of words.querySelectorAll(".quote, .edited, .status")) extra.remove()
+  for (const hidden of words.querySelectorAll(".spoiler")) hidden.replaceWith("(spoiler)")
   const text = words.textContent.replace(/\s+/g, " ").trim()
   return text.length > 80 ? `${text.slice(0, 79)}…` : text
 }
@@ -99,6 +100,11 @@ function wordsOf(parts, you) {
     if (part.t === "block") {
       paragraph = null
       nodes.push(block(part))
+      continue
+    }
+    if (part.t === "spoiler") {
+      paragraph = null
+      nodes.push(spoiler(part))
       continue
     }
     if (!paragraph) {
@@ -143,6 +149,13 @@ function block(part) {
   pre.setAttribute("aria-label", part.lang ? `Code, ${part.lang}` : "Code")
   pre.append(element("code", "", part.s))
   return pre
+}
+
+/** Hidden until asked for: the browser's own means, by press, key and touch. */
+function spoiler(part) {
+  const details = clone("spoiler-template")
+  details.querySelector("p").textContent = part.s
+  return details
 }
 
 function mark(words) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chat.actions.previews import previews
 from chat.policy import Role
 from tests.people import House, Person
 
@@ -37,6 +38,50 @@ async def test_a_block_of_code_is_letter_by_letter(alice: Person, bob: Person) -
     assert not await bob.tab.has_heard("message")
 
 
+async def test_a_spoiler_is_marked_and_no_preview_reveals_it(
+    alice: Person, bob: Person, house: House
+) -> None:
+    await alice.enters()
+    await bob.enters()
+    answer = await alice.says("/spoiler the *gardener*\nand @bob", nonce="n-1")
+    said = await bob.hears("message")
+    assert (said.text, said.parts) == (
+        "||the *gardener*\nand @bob||",
+        [{"t": "spoiler", "s": "the *gardener*\nand @bob"}],
+    )
+    assert (await alice.says("/spoiler the *gardener*\nand @bob", nonce="n-1")).duplicate
+    assert not await bob.tab.has_heard("message")
+    await house.ranks(bob, Role.MODERATOR)
+    await bob.says(f"/pin {answer.seq}")
+    assert "alice: (spoiler)" in (await alice.says("/pins")).text
+    assert [one.last.text for one in await previews(house.node, bob.id) if one.last] == ["(spoiler)"]
+    assert "||the" in (await bob.says("/history 1")).text
+
+
+async def test_what_was_hidden_stays_hidden_when_it_is_changed(alice: Person, bob: Person) -> None:
+    await alice.enters()
+    await bob.enters()
+    await alice.says("/spoiler the gardener")
+    await alice.says("/edit the butler", nonce="n-2")
+    changed = await bob.hears("edited")
+    assert (changed.text, changed.parts) == ("||the butler||", [{"t": "spoiler", "s": "the butler"}])
+    await alice.says("/edit ||the cook||")
+    changed = await bob.hears("edited")
+    assert (changed.text, changed.parts) == ("||the cook||", [{"t": "spoiler", "s": "the cook"}])
+    await alice.says("in plain sight")
+    await alice.says("/edit ||as typed||")
+    assert (await bob.hears("edited")).parts == [{"t": "text", "s": "||as typed||"}]
+
+
+async def test_a_spoiler_is_heard_through_another_process(alice: Person, bob: Person, house: House) -> None:
+    await house.opens()
+    far = await house.again("bob", bob.id, at=1)
+    await far.enters()
+    await alice.enters()
+    await alice.says("/spoiler the gardener")
+    assert (await far.hears("message")).parts == [{"t": "spoiler", "s": "the gardener"}]
+
+
 async def test_plain_words_have_no_parts_but_words(alice: Person, bob: Person) -> None:
     await alice.enters()
     await bob.enters()
@@ -51,6 +96,8 @@ async def test_plain_words_have_no_parts_but_words(alice: Person, bob: Person) -
     [
         ("/code", "usage"),
         ("/plain ", "usage"),
+        ("/spoiler", "usage"),
+        ("/spoiler " + "x" * 3_992, "too_long"),
         ("/code " + "x" * 3_994, "too_long"),
         ("/shrug " + "x" * 3_993, "too_long"),
         ("/edit", "usage"),
