@@ -9,6 +9,7 @@ from aiohttp import web
 
 from accounts.middlewares import user_of
 from chat.actions import membership, rooms
+from chat.actions.ignored import ignored_by
 from chat.commands import COMMANDS
 from chat.events import told_to
 from chat.history import PAGE
@@ -58,6 +59,7 @@ async def create_room(request: web.Request) -> web.StreamResponse:
     user = user_of(request)
     wanted = await read_json(request, NewRoom)
     require_patience(node, user.id)
+    await rooms.require_maker(node, user.id)
     room = await rooms.create(
         node, user.id, wanted.slug, wanted.title, topic=wanted.topic, private=wanted.private
     )
@@ -106,7 +108,7 @@ async def who_is_here(request: web.Request) -> web.StreamResponse:
 
 async def about_me(request: web.Request) -> web.StreamResponse:
     """GET /api/rooms/<slug>/me: whether one may come in, and as what. A browser cannot see why a socket was refused."""
-    _, room, member = await _entered(request)
+    node, room, member = await _entered(request)
     return json_response(
         {
             "id": member.user_id,
@@ -114,6 +116,7 @@ async def about_me(request: web.Request) -> web.StreamResponse:
             "role": member.role.word,
             "member": member.is_member,
             "muted_until": member.muted_until,
+            "ignored": sorted(await ignored_by(node, member.user_id)),
             "room": room.told(),
         }
     )
@@ -129,4 +132,12 @@ async def list_commands(request: web.Request) -> web.StreamResponse:
     else:
         room, member = await enter(node.manager, user.id, slug)
         described = COMMANDS.describe(member.role, room.set)
+    off = set() if user.is_admin else _switched_off(node)
+    described = [one for one in described if one["name"] not in off]
     return json_response({"commands": described, "total": len(COMMANDS)})
+
+
+def _switched_off(node: Node) -> set[str]:
+    """What is not offered on this site to anybody but its admins."""
+    off = {"create": not node.limits.rooms_by_all, "nick": not node.limits.new_names}
+    return {name for name, is_off in off.items() if is_off}

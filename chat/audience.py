@@ -12,9 +12,9 @@ from accounts import events as account_events
 from accounts.events import user_topic
 from accounts.refs import is_session
 from chat.connection import CloseCode, Connection, Writer
-from chat.events import ReadMark, UnreadCount
+from chat.events import Ignored, ReadMark, UnreadCount
 from chat.pace import Pace
-from chat.signals import SIGNALS, Belongs, ReadMoved, Stirred
+from chat.signals import SIGNALS, Belongs, IgnoresMoved, ReadMoved, Stirred
 from chat.unread import Standing, Unread
 from helpers.bus import Bus
 from helpers.database import Manager
@@ -26,6 +26,9 @@ HEARTBEAT = Pace().heartbeat
 
 EPOCHS = """SELECT id, session_epoch, coalesce(suspended_until > now(), false) FROM users
     WHERE id = ANY (%s::bigint[])"""
+
+IGNORED = """SELECT i.user_id, array_agg(i.ignored_id ORDER BY i.ignored_id) FROM ignores i
+    WHERE i.user_id = ANY (%s::bigint[]) GROUP BY 1"""
 
 
 def _ended(ref: str) -> str:
@@ -45,6 +48,9 @@ class Audience:
         self._manager = manager
         self._unread = Unread(manager)
         self.strangers: set[Connection] = set()
+        # Who was told that they ignore somebody.
+        self._ignoring: set[int] = set()
+        self._looking_at_ignored = asyncio.Lock()
         # Lists, for nearly everybody has one: a set of one takes four times as much.
         self._by_user: dict[int, list[Connection]] = {}
         self._tasks = Tasks("audience")
@@ -75,6 +81,7 @@ class Audience:
             connections.remove(connection)
         if not connections:
             self._by_user.pop(user_id, None)
+            self._ignoring.discard(user_id)
             self._unread.forget(user_id)
 
     def of(self, user_id: int) -> tuple[Connection, ...]:
@@ -88,7 +95,11 @@ class Audience:
 
     # -- telling and hearing ---------------------------------------------------------------------------------
 
-    def signal(self, signal: ReadMoved | Belongs) -> None:
+    def ignores(self, user_id: int) -> None:
+        """A connection of theirs was greeted with a list of people they ignore."""
+        self._ignoring.add(user_id)
+
+    def signal(self, signal: ReadMoved | Belongs | IgnoresMoved) -> None:
         """Tell every process to which this user is connected."""
         self._bus.publish(user_topic(signal.user_id), SIGNALS.encode(signal))
 
@@ -97,7 +108,7 @@ class Audience:
         if user_id not in self._by_user:
             return
         match msgspec.json.decode(payload, type=dict[str, Any]).get("type"):
-            case "read_moved" | "belongs":
+            case "read_moved" | "belongs" | "ignores_moved":
                 self._hear_signal(user_id, SIGNALS.decode(payload))
             case _:
                 self._hear_of_account(user_id, account_events.decode(payload))
@@ -107,8 +118,8 @@ class Audience:
             standing = self._unread.read(signal)
             for connection in self.of(user_id):
                 connection.tell(signal.room_id, ReadMark(signal.seq))
-            if standing is not None and standing.mentions and standing.count:
-                # Only the database knows which of the mentions lie behind the mark.
+            if standing is not None and ((standing.mentions and standing.count) or standing.ignores):
+                # Only the database knows which of the mentions lie behind the mark, and who said what.
                 self._look_again(user_id, signal.room_id)
             elif standing is not None:
                 self._tell_unread(user_id, signal.room_id, standing)
@@ -118,10 +129,30 @@ class Audience:
             for connection in self.of(user_id):
                 connection.tell(signal.room_id, signal)
             self._look_again(user_id, signal.room_id)
+        elif isinstance(signal, IgnoresMoved):
+            self._tasks.once("ignored", self._look_at_ignored([user_id], counts=True))
+
+    async def _look_at_ignored(self, users: list[int], *, counts: bool = False) -> None:
+        # One after the other: what was read later is told later.
+        async with self._looking_at_ignored:
+            lists: dict[int, list[int]] = dict(await self._manager.rows(IGNORED, users))
+            for user_id in users:
+                for connection in self.of(user_id):
+                    connection.tell(0, Ignored(lists.get(user_id, [])))
+            self._ignoring.update(lists.keys() & self._by_user.keys())
+        if counts:
+            for user_id in users:
+                self._unread.look_everywhere(user_id)
+            await self._welcome()
 
     async def _count_anew(self, room_id: int) -> None:
         for user_id, standing in await self._unread.count_anew(room_id):
             self._tell_unread(user_id, room_id, standing)
+
+    async def _count_without_ignored(self, room_id: int, people: list[int]) -> None:
+        for user_id, standing in await self._unread.count_anew(room_id, people):
+            if standing.waits:
+                self._tell_unread(user_id, room_id, standing)
 
     def _look_again(self, user_id: int, room_id: int) -> None:
         self._unread.look_again(user_id, room_id)
@@ -152,6 +183,12 @@ class Audience:
             for connection in self.of(user_id):
                 connection.tell(0, Belongs(user_id, 0, True))
         self._tasks.once("comparing sessions", self._compare_sessions())
+        self._tasks.once("ignored", self._look_again_at_ignored())
+
+    async def _look_again_at_ignored(self) -> None:
+        connected = list(self._by_user)
+        known = {user_id for user_id, _ in await self._manager.rows(IGNORED, connected)}
+        await self._look_at_ignored(list(known | self._ignoring))
 
     async def _compare_sessions(self) -> None:
         rows = await self._manager.rows(EPOCHS, list(self._by_user))
@@ -172,8 +209,14 @@ class Audience:
             if stirred.anew:
                 self._tasks.once("counting", self._count_anew(stirred.room_id))
                 continue
+            doubtful: list[int] = []
             for user_id, standing in concerned:
-                self._tell_unread(user_id, stirred.room_id, standing)
+                if standing.ignores:
+                    doubtful.append(user_id)
+                else:
+                    self._tell_unread(user_id, stirred.room_id, standing)
+            if doubtful:
+                self._tasks.once("counting", self._count_without_ignored(stirred.room_id, doubtful))
         if self._unread.has_missed:
             self._tasks.once("welcoming", self._welcome())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +22,8 @@ from helpers.together import Together
 STATEMENTS = {
     "look": f"""SELECT x.n::text, r.id::text, CASE WHEN x.slug IS NOT NULL THEN to_json(r)::text END,
             json_build_array({MEMBER_COLUMNS})::text, u.session_epoch::text,
-            (coalesce(u.suspended_until, '-infinity') > now())::text
+            (coalesce(u.suspended_until, '-infinity') > now())::text,
+            (SELECT json_agg(i.ignored_id ORDER BY i.ignored_id) FROM ignores i WHERE i.user_id = u.id)::text
         FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (user_id bigint, slug text, room_id bigint))
             WITH ORDINALITY AS x(user_id, slug, room_id, n)
         JOIN rooms r ON r.id = coalesce(x.room_id, (SELECT s.id FROM rooms s WHERE s.slug = x.slug))
@@ -34,6 +36,7 @@ MemberRow = tuple[
 ]  # fmt: skip
 """`MEMBER_COLUMNS` in JSON."""
 MEMBERS = msgspec.json.Decoder(MemberRow)
+IDS = msgspec.json.Decoder(list[int])
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -48,13 +51,15 @@ class Look(msgspec.Struct, frozen=True):
 class Seen:
     """Somebody as a room knows them now. `room` is there for whoever came by its address.
 
-    `session_epoch` and `is_suspended` say whether the sessions they came with are good still.
+    `session_epoch` and `is_suspended` say whether the sessions they came with are good still; `ignored` are the ids of
+    those they do not want to hear.
     """
 
     room: Room | None
     member: Member
     session_epoch: int
     is_suspended: bool
+    ignored: Sequence[int] = ()
 
     def has_account(self, session_epoch: int) -> bool:
         """Whether they are signed in still who signed in when their epoch was this."""
@@ -108,7 +113,7 @@ class Entrance:
 
 
 def _seen(row: Row, rooms: dict[str, Room]) -> Seen:
-    _, room_id, stored, member, epoch, suspended = row
+    _, room_id, stored, member, epoch, suspended, ignored = row
     assert room_id is not None
     assert member is not None
     assert epoch is not None
@@ -119,6 +124,7 @@ def _seen(row: Row, rooms: dict[str, Room]) -> Seen:
         member_of(int(room_id), MEMBERS.decode(member)),
         int(epoch),
         suspended == "true",
+        IDS.decode(ignored) if ignored is not None else (),
     )
 
 

@@ -250,7 +250,13 @@ class ReadMark(msgspec.Struct, frozen=True, tag_field="type", tag="read"):
     seq: int
 
 
-News = UnreadCount | ReadMark
+class Ignored(msgspec.Struct, frozen=True, tag_field="type", tag="ignored"):
+    """Whom one person does not want to hear, all of them, told to their own sockets alone."""
+
+    ids: list[int]
+
+
+News = UnreadCount | ReadMark | Ignored
 """What is told to one person, not to a room."""
 
 RecordedEvent = (

@@ -78,11 +78,17 @@ class StatusMoved(msgspec.Struct, frozen=True, tag="status_moved"):
     rooms: list[int]
 
 
+class IgnoresMoved(msgspec.Struct, frozen=True, tag="ignores_moved"):
+    """A user wants to hear somebody no more, or again: the list is to be read anew."""
+
+    user_id: int
+
+
 class Remark(msgspec.Struct, frozen=True, tag="remark"):
     """Redis has forgotten who is here: every process is to say it again."""
 
     node: str
 
 
-Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark | StatusMoved
+Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark | StatusMoved | IgnoresMoved
 SIGNALS: Codec[Signal] = Codec(Signal)

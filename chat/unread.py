@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chat.signals import ReadMoved, Stirred
 from helpers.database import Manager
 
-STANDING = """SELECT m.user_id, m.room_id, r.slug, r.last_ordinal, greatest(m.read_ordinal, r.cleared_ordinal),
-    (SELECT count(*) FROM mentions n WHERE n.room_id = m.room_id AND n.user_id = m.user_id
-        AND n.seq > greatest(m.read_seq, r.cleared_upto)), r.last_seq
+# Of membership m in room r. What ignored people said is taken off the count for those alone who ignore somebody.
+IGNORES = "EXISTS (SELECT FROM ignores i WHERE i.user_id = m.user_id)"
+MARK = "greatest(m.read_seq, r.cleared_upto)"
+HIDDEN = f"CASE WHEN {IGNORES} THEN unread_of_ignored(m.user_id, r.id, {MARK}) ELSE 0 END"
+MENTIONS = f"""CASE WHEN {IGNORES} THEN unread_mentions(m.user_id, r.id, {MARK}) ELSE
+    (SELECT count(*) FROM mentions n WHERE n.room_id = r.id AND n.user_id = m.user_id AND n.seq > {MARK}) END"""
+STANDING = f"""SELECT m.user_id, m.room_id, r.slug, r.last_ordinal, greatest(m.read_ordinal, r.cleared_ordinal),
+    {MENTIONS}, r.last_seq, {HIDDEN}, {IGNORES}
     FROM memberships m JOIN rooms r ON r.id = m.room_id WHERE m.is_member"""
 
 
@@ -21,7 +27,8 @@ ALL = 0
 class Standing:
     """Where one person stands in one room: messages there, messages read, and unread mentions of them.
 
-    All mentions up to the number `seq` are counted.
+    All mentions up to the number `seq` are counted. `hidden` of the unread messages are of people they ignore; where
+    somebody `ignores` people, only the database knows how many.
     """
 
     slug: str
@@ -29,11 +36,18 @@ class Standing:
     read: int
     mentions: int
     seq: int = field(default=0, compare=False)
+    hidden: int = 0
+    ignores: bool = False
 
     @property
     def count(self) -> int:
         """How many messages are unread."""
-        return max(0, self.ordinal - self.read)
+        return max(0, self.ordinal - self.read - self.hidden)
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything is unread."""
+        return bool(self.count or self.mentions)
 
 
 class Unread:
@@ -67,6 +81,10 @@ class Unread:
             self._newcomers.add(user_id)
             self._missed.add((user_id, room_id))
 
+    def look_everywhere(self, user_id: int) -> None:
+        """The same of all their rooms."""
+        self.look_again(user_id, ALL)
+
     @property
     def has_missed(self) -> bool:
         """Whether newcomers wait to be welcomed."""
@@ -86,8 +104,11 @@ class Unread:
                 rows = await self._manager.rows(f"{STANDING} AND m.user_id = ANY (%s::bigint[])", asked)
                 for user_id, room_id, *rest in rows:
                     found[user_id][room_id] = Standing(*rest)
-                    if not missed.isdisjoint({(ALL, room_id), (user_id, room_id)}):
-                        concerned[user_id, room_id] = found[user_id][room_id]
+                    standing = found[user_id][room_id]
+                    # What an ignored one said stirs the room, and for who ignores them nothing has happened.
+                    stirred = (ALL, room_id) in missed and (standing.waits or not standing.ignores)
+                    if stirred or not missed.isdisjoint({(user_id, room_id), (user_id, ALL)}):
+                        concerned[user_id, room_id] = standing
                 if not self._missed:
                     self._settle(found)
         return [(*where, standing) for where, standing in concerned.items()]
@@ -130,19 +151,23 @@ class Unread:
                 concerned.append((user_id, standing))
         return concerned
 
-    async def count_anew(self, room_id: int) -> list[tuple[int, Standing]]:
-        """Ask the database once for everybody followed here whose room it is; who they are, and where they stand."""
+    async def count_anew(self, room_id: int, people: Sequence[int] = ()) -> list[tuple[int, Standing]]:
+        """Ask the database once for everybody followed here whose room it is, or for these people alone.
+
+        Who they are, and where they stand.
+        """
         rows = await self._manager.rows(
             f"{STANDING} AND m.room_id = %s AND m.user_id = ANY (%s::bigint[])",
             room_id,
-            list(self.members(room_id)),
+            list(people or self.members(room_id)),
         )
         counted: list[tuple[int, Standing]] = []
-        for user_id, _, _, ordinal, read, mentions, seq in rows:
+        for user_id, _, _, ordinal, read, mentions, seq, hidden, ignores in rows:
             standing = self._people.get(user_id, {}).get(room_id)
             if standing is not None:
                 standing.ordinal = max(standing.ordinal, ordinal)
                 standing.read, standing.mentions, standing.seq = read, mentions, max(standing.seq, seq)
+                standing.hidden, standing.ignores = hidden, ignores
                 counted.append((user_id, standing))
         return counted
 

@@ -238,6 +238,12 @@ class Unread(Event, frozen=True, kw_only=True):
     mentions: int = 0
 
 
+class Ignored(Event, frozen=True, kw_only=True):
+    """Whom one does not want to hear, by their ids: from now on all of them, and nobody else."""
+
+    ids: list[int] = []
+
+
 class Notice(Event, frozen=True, kw_only=True):
     """What a command answered, for this client alone; `nonce` is that of the command."""
 
@@ -305,6 +311,7 @@ KINDS: dict[str, type[Event]] = {
     "status": StatusChanged,
     "read": Read,
     "unread": Unread,
+    "ignored": Ignored,
     "notice": Notice,
 }
 

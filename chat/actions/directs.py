@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from chat.actions import messages
+from chat.actions.ignored import is_ignored
 from chat.errors import NotFound, ThatIsYou
 from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, member_in, named_in, room_of
@@ -71,6 +72,16 @@ async def _room_of(node: Node, one: int, other: int) -> Room:
         await node.manager.execute(
             "INSERT INTO direct_rooms (low, high, room_id) VALUES (%s, %s, %s)", low, high, room.id
         )
-    for user_id in (low, high):
-        node.hub.audience.signal(Belongs(user_id, room.id, True))
+    node.hub.audience.signal(Belongs(one, room.id, True))
+    if not await is_ignored(node, other, one):
+        # Who ignores the other is not disturbed by a new room; it is told of when they listen again.
+        node.hub.audience.signal(Belongs(other, room.id, True))
     return room
+
+
+async def tell_of_room(node: Node, user_id: int, other: int) -> None:
+    """Tell somebody of their conversation with another, if there is one."""
+    low, high = sorted((user_id, other))
+    row = await node.manager.row(FOUND, low, high)
+    if row is not None:
+        node.hub.audience.signal(Belongs(user_id, room_of(row).id, True))

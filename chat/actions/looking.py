@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from chat.actions import rooms
+from chat.actions.ignored import ignored_by
 from chat.errors import Gone
 from chat.events import MessagePosted
 from chat.members import Member, named_in
@@ -84,7 +85,10 @@ async def latest(node: Node, room: Room, member: Member, back: int | timedelta) 
     now = datetime.now(UTC)
     most = min(back, MOST_LINES) if isinstance(back, int) else MOST_LINES
     page = await node.history.words(room.id, 2**62, most, member.floor)
-    said = [event for event in page.entries if isinstance(event, MessagePosted)]
+    unheard = await ignored_by(node, member.user_id)
+    said = [
+        event for event in page.entries if isinstance(event, MessagePosted) and event.by.id not in unheard
+    ]
     if isinstance(back, timedelta):
         said = [event for event in said if now - event.at <= back]
     lines = [f"{one.at.astimezone(UTC):%H:%M} {_line(one)}" for one in said]

@@ -9,12 +9,12 @@ from uuid import UUID
 from chat.actions.rooms import TITLE
 from chat.node import Node
 from chat.parts import PREVIEWED
+from chat.unread import HIDDEN, MENTIONS
 
 MOST = 500
 PREVIEWS = f"""SELECT r.id, r.uuid, r.slug, {TITLE}, r.topic, coalesce((r.switches->>'private')::boolean, false),
-    r.last_seq, m.read_seq, greatest(0, r.last_ordinal - greatest(m.read_ordinal, r.cleared_ordinal)),
-    (SELECT count(*) FROM mentions n WHERE n.room_id = r.id AND n.user_id = m.user_id
-        AND n.seq > greatest(m.read_seq, r.cleared_upto)),
+    r.last_seq, m.read_seq, greatest(0, r.last_ordinal - greatest(m.read_ordinal, r.cleared_ordinal) - {HIDDEN}),
+    {MENTIONS},
     l.seq, l.author_name, l.at, l.text, l.body->>'style'
     FROM memberships m JOIN rooms r ON r.id = m.room_id LEFT JOIN LATERAL (SELECT x.seq, x.author_name, x.at,
         {PREVIEWED} AS text, x.body FROM messages x WHERE x.room_id = r.id AND x.kind = 'message' AND x.gone_seq IS NULL

@@ -12,7 +12,7 @@ import peewee
 
 from chat.actions.actors import actor_in
 from chat.actions.ruling import keep_act
-from chat.errors import BadSlug, ReservedSlug, SlugTaken
+from chat.errors import BadSlug, Disabled, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
 from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, find_room, room_of
@@ -21,11 +21,31 @@ from chat.node import Node
 from chat.parts import tidy
 from chat.policy import Permission, Role, Switches, require
 from chat.signals import Belongs
+from chat.unread import HIDDEN, MENTIONS
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 RESERVED = frozenset({"new", "all", "ws", "api", "join", "direct", "archive"})
 MOST_TITLE = 64
 NOT_IN_SLUG = re.compile(r"[^a-z0-9_]+", re.ASCII)
+
+
+class OnlyAdminsMakeRooms(Disabled):
+    """Everybody may not make rooms on this site."""
+
+    message = "The site admin switched this off. Ask an admin of the site to make the room, or /list those there are."
+
+
+async def require_maker(node: Node, user_id: int) -> None:
+    """Refuse who may not make rooms on this site. Raises Disabled."""
+    if not await may_make(node, user_id):
+        raise OnlyAdminsMakeRooms
+
+
+async def may_make(node: Node, user_id: int) -> bool:
+    """Whether somebody may make rooms: the site says who does."""
+    if node.limits.rooms_by_all:
+        return True
+    return bool(await node.manager.value("SELECT is_admin FROM users WHERE id = %s", user_id))
 
 
 def slug_of(title: str) -> str:
@@ -71,13 +91,14 @@ async def create_by_word(
 ) -> Answer:
     """The same for somebody who asks for it in another room, where the receipt is kept.
 
-    Raises NotAllowed, BadSlug, ReservedSlug, SlugTaken.
+    Raises NotAllowed, Disabled, BadSlug, ReservedSlug, SlugTaken.
     """
     slug = require_slug(slug)
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await actor_in(log, member.user_id)
             require(actor.role, Permission.CREATE_ROOM, command="create")
+            await require_maker(node, actor.user_id)
             made = await _insert(node, actor.user_id, slug, slug, "", Switches(private=private))
             log.answer = f"#{slug} is yours: /rooms/{slug}"
     except peewee.IntegrityError as error:
@@ -161,9 +182,9 @@ LIST = f"""SELECT r.slug, {TITLE}, r.topic, r.kind, coalesce((r.switches->>'priv
     coalesce((r.switches->>'archived')::boolean, false),
     (SELECT count(*) FROM memberships p WHERE p.room_id = r.id AND p.present_since IS NOT NULL), r.last_at,
     coalesce(m.is_member, false),
-    CASE WHEN m.is_member THEN greatest(0, r.last_ordinal - greatest(m.read_ordinal, r.cleared_ordinal)) ELSE 0 END,
-    CASE WHEN m.is_member THEN (SELECT count(*) FROM mentions n WHERE n.room_id = r.id AND n.user_id = m.user_id
-        AND n.seq > greatest(m.read_seq, r.cleared_upto)) ELSE 0 END
+    CASE WHEN m.is_member
+        THEN greatest(0, r.last_ordinal - greatest(m.read_ordinal, r.cleared_ordinal) - {HIDDEN}) ELSE 0 END,
+    CASE WHEN m.is_member THEN {MENTIONS} ELSE 0 END
     FROM rooms r LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = %s
     WHERE (m.is_member OR (r.kind = 'room' AND NOT coalesce((r.switches->>'private')::boolean, false)
             AND ((r.switches->>'guests_welcome')::boolean IS TRUE

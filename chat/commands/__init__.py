@@ -1,6 +1,7 @@
 """All that can be typed: the tables joined, in the order of the menu."""
 
 from chat.commands.command import CommandTable
+from chat.commands.ignoring import ignoring
 from chat.commands.inviting import inviting
 from chat.commands.moderation import moderation
 from chat.commands.oneself import oneself
@@ -14,5 +15,5 @@ from chat.commands.talk import talk
 from chat.commands.words import words
 
 COMMANDS = CommandTable.join(
-    moderation, speech, records, rooms, inviting, talk, words, statuses, places, oneself, site
+    moderation, speech, records, rooms, inviting, talk, words, statuses, ignoring, places, oneself, site
 )

@@ -84,6 +84,12 @@ them. They outlast your tabs, until you change them or their time is over. `/bac
 status is a hundred characters, after a picture if you like: `/status 🌴 By the sea --for 2h`; the length may stand
 first, too. Guests have no status text.
 
+## `/ignore`
+
+It hides what somebody says from you alone, in every room and on every device, also what they said before; one press
+shows it. They are not told, and a `/msg` of theirs succeeds without disturbing you. What they say counts neither as
+unread nor as a mention. `/ignore` alone lists whom, `/unignore @rex` ends it. Rulings of a moderator are always shown.
+
 ## Alone with somebody
 
 `/msg @ann hello` speaks in a room of two, made at first. Nobody else can ever be in it, no admin either, and it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, assert_never
 
@@ -16,7 +17,7 @@ from chat.audience import HEARTBEAT
 from chat.channel import Dialect, Listener
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy
-from chat.events import Event, News, ReadMark, Recorded, Typing, UnreadCount
+from chat.events import Event, Ignored, News, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import plain_words, require_patience, say
 from chat.keys import NODE
 from chat.log import Answer, Request, digest
@@ -122,6 +123,7 @@ class RoomConversation:
         self.claim = claim
         self.socket = Socket(node, member.person, self.protocols, self.farewell)
         self._typed_at = -TYPING_EVERY
+        self._ignored: Sequence[int] | None = None
 
     async def hold(self, request: web.Request) -> web.StreamResponse:
         """From the handshake to the end."""
@@ -179,6 +181,10 @@ class RoomConversation:
             self.connection.close(SHOWN_OUT.get(error.code, CloseCode.ROOM_GONE), error.text)
             return False
         self.member = self.listener.member = seen.member
+        if self._ignored is None:
+            self._ignored = seen.ignored
+        if self._ignored:
+            self.node.hub.audience.ignores(seen.member.user_id)
         self._welcome(head)
         if self.words_for_newcomer:
             self.connection.send(frame("notice", text=self.words_for_newcomer))
@@ -210,6 +216,7 @@ class RoomConversation:
                 **({} if status.says_nothing else {"status": status}),
             },
             here=here,
+            **({"ignored": self._ignored} if self._ignored else {}),
             limits={"text": limits.text, "frame": limits.frame},
             heartbeat=HEARTBEAT,
         )
@@ -331,6 +338,10 @@ class RoomConversation:
             case UnreadCount() if room_id != self.room.id:
                 self.connection.send(text_frame(msgspec.json.encode(news)))
             case ReadMark() if room_id == self.room.id:
+                self.connection.send(text_frame(msgspec.json.encode(news)))
+            case Ignored(ids=ids):
+                # Told while one is being greeted it is later than what was read for that.
+                self._ignored = ids
                 self.connection.send(text_frame(msgspec.json.encode(news)))
             case _:
                 pass
