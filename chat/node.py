@@ -19,6 +19,7 @@ from chat.comings import Comings
 from chat.connection import CloseCode
 from chat.entrance import Entrance
 from chat.events import Batch, Typing
+from chat.flood import Flood
 from chat.guests import Guests
 from chat.history import History
 from chat.hub import Hub
@@ -30,12 +31,10 @@ from chat.signals import NODES, SIGNALS, Remark
 from helpers.bus import Bus
 from helpers.database import Manager
 from helpers.tasks import Tasks
-from helpers.throttle import TokenBucket
 
 log = logging.getLogger(__name__)
 
 SPREAD = 2.0
-MOST_BUCKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,8 @@ class Node:
         self.moves = Moves(manager, self.hub.tell)
         self.comings = Comings(manager, self.moves, self.presence, pace)
         self.guests = Guests(manager, redis, self.name, pace)
+        self.flood = Flood(redis, lambda: (self.limits.burst, self.limits.rate), pace.flood)
         self.tasks = Tasks("node")
-        self._buckets: dict[int, TokenBucket] = {}
         self._pace = pace
         self.closing = False
         # Where browsers find the site, for addresses to hand out; empty where nobody has said it.
@@ -107,6 +106,7 @@ class Node:
         self.tasks.start("epoch", self._keep_epoch)
         self.tasks.start("guests", self.guests.keep)
         self.tasks.start("bin", self._keep_bin)
+        self.tasks.start("flood", self.flood.keep_counting)
 
     async def close(self) -> None:
         """End in order: sockets, then the journal, drained, then the hub. Bus and pools are their owner's to close."""
@@ -116,6 +116,7 @@ class Node:
         await self.moves.close()
         await self.entrance.close()
         self.presence.close()
+        self.flood.close()
         await self.hub.close()
 
     async def let_go(self) -> None:
@@ -153,12 +154,7 @@ class Node:
 
     def patience(self, user_id: int) -> float:
         """Count one thing said by this user; the seconds to wait where it is too much at once, else 0."""
-        bucket = self._buckets.get(user_id)
-        if bucket is None:
-            if len(self._buckets) >= MOST_BUCKETS:
-                self._buckets.clear()
-            bucket = self._buckets[user_id] = TokenBucket(self.limits.rate, self.limits.burst)
-        return bucket.take()
+        return self.flood.take(user_id)
 
     def type(self, room_id: int, typing: Typing) -> None:
         """Tell a room that somebody is writing."""

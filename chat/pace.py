@@ -13,6 +13,7 @@ class Pace:
     what was missed on the bus, `activity` gathers what is told of other rooms, `confirm` waits for other processes.
     `grace` is how long somebody whose line broke is not called gone, `remark` renews the marks of who is here,
     `sweep` compares them with the log, and `settle` is what everybody has to renew them once Redis forgot.
+    `flood` is how often processes count together who says how much.
     `bin` is how often it is looked for rooms that have lain in the bin for long enough.
     """
 
@@ -26,4 +27,5 @@ class Pace:
     remark: float = 30.0
     sweep: float = 10.0
     settle: float = 30.0
+    flood: float = 0.25
     bin: float = 3600.0

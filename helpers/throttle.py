@@ -54,13 +54,21 @@ class TokenBucket:
 
     def take(self, tokens: float = 1.0) -> float:
         """Take, and return 0; or take nothing, and return the seconds until there will be enough."""
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._rate)
-        self._filled_at = now
+        self._fill()
         if self._tokens >= tokens:
             self._tokens -= tokens
             return 0.0
         return (tokens - self._tokens) / self._rate
+
+    def owe(self, tokens: float) -> None:
+        """Have no more left than when so many were just taken from a full one."""
+        self._fill()
+        self._tokens = min(self._tokens, self._burst - tokens)
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._rate)
+        self._filled_at = now
 
     def require(self, tokens: float = 1.0) -> None:
         """Take. Raises `RateLimited`."""

@@ -17,7 +17,7 @@ from chat.errors import Busy, LastOwner, NotAllowed
 from chat.events import Person
 from chat.log import Answer
 from chat.members import Member, find_room
-from chat.node import MOST_BUCKETS, Limits, Node
+from chat.node import Node
 from chat.pace import Pace
 from chat.policy import Role
 from helpers.bus import MemoryBus
@@ -162,14 +162,3 @@ async def test_a_kick_is_answered_when_every_process_has_let_them_go(
     assert "not answered" not in answer.text
     assert [seat.closed for seat in seats] == [(CloseCode.KICKED, "loud")] * 2
     assert [kind for _, kind in await backstage.log(lobby)] == ["joined", "kicked", "left"]
-
-
-async def test_how_fast_one_may_speak_is_counted_for_each(backstage: Backstage) -> None:
-    bus = MemoryBus()
-    node = Node(backstage.manager, bus, backstage.redis, Limits(burst=2, rate=0.5))
-    assert [node.patience(1) for _ in range(2)] == [0, 0]
-    assert 0 < node.patience(1) <= 2
-    assert node.patience(2) == 0
-    for user_id in range(MOST_BUCKETS):
-        node.patience(user_id + 10)
-    assert len(node._buckets) < MOST_BUCKETS

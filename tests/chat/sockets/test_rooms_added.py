@@ -221,7 +221,7 @@ async def test_refusals_the_first_system_did_not_know_say_what_every_refusal_say
         assert (await program.asks_for("new_message", room="lobby", text=text)).code == "bad_request"
     assert (await program.asks_for("new_message", room="lobby", text="hi", reply_to=999)).code == "gone"
     house.node.limits = replace(house.node.limits, burst=1, rate=0.01)
-    house.node._buckets.clear()
+    house.node.flood._buckets.clear()
     slow = await old_program(house, alice)
     await slow.asks_for("new_message", room="lobby", text="1")
     answer = await slow.asks_for("new_message", room="lobby", text="2")
