@@ -68,6 +68,8 @@ async def node(app: web.Application) -> AsyncIterator[None]:
         burst=settings.post_burst,
         rate=settings.post_rate,
         authenticate=settings.authenticate_within,
+        rooms_by_all=settings.rooms_by == "everybody",
+        new_names=settings.new_names,
     )
     app[MANAGER].bind(MODELS)
     async with Node(app[MANAGER], app[BUS], app[REDIS], limits) as opened:

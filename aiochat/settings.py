@@ -89,6 +89,14 @@ class Settings:
         "Whether people may come without an account, by /chat.",
         shown="on when embedded, else off",
     )
+    rooms_by: str = _setting(
+        "everybody",
+        values.one_of("everybody", "admins"),
+        "Who may make rooms: everybody with an account, or site admins alone.",
+    )
+    new_names: bool = _setting(
+        True, values.flag, "Whether people may change the name they are called by, with /nick."
+    )
     allowed_origins: tuple[str, ...] = _setting(
         (), values.origins, "Foreign sites whose pages may open /chat and /ws sockets."
     )

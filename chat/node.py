@@ -44,6 +44,7 @@ class Limits:
     Sizes of text in characters, of frames in bytes, times in seconds. A user may say `burst` things at once, and then
     `rate` a second. One address may hold `guests` sockets without an account here; on all processes together
     `arrivals` may come from it within ten minutes, and `named_rooms` rooms be named into being within an hour.
+    `rooms_by_all` and `new_names` say whether everybody may make rooms, and change the name they are called by.
     """
 
     text: int = 4_000
@@ -61,6 +62,8 @@ class Limits:
     arrivals: int = 300
     named_rooms: int = 20
     authenticate: float = 10.0
+    rooms_by_all: bool = True
+    new_names: bool = True
 
 
 class Node:

@@ -54,6 +54,7 @@ async def create_room(request: web.Request) -> web.StreamResponse:
     wanted = form["slug"].strip().lstrip("#")
     try:
         require_patience(node, user.id)
+        await rooms.require_maker(node, user.id)
         room = await rooms.create(
             node,
             user.id,
@@ -73,6 +74,7 @@ async def _directory(request: web.Request, form: Form) -> web.StreamResponse:
     context = {
         "listing": [line_of(room) for room in listing if room.kind == "room"],
         "rooms": await index_of(node, user.id),
+        "may_make": await rooms.may_make(node, user.id),
         "errors": form.errors,
         "values": form.values,
     }

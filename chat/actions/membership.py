@@ -11,7 +11,7 @@ from chat.actions import invitations
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
 from chat.comings import leave as see_out
-from chat.errors import Already, Conflict, DirectRoom, LastOwner, NoSuchRoom, NotAMember, TooLong
+from chat.errors import Already, Conflict, DirectRoom, Disabled, LastOwner, NoSuchRoom, NotAMember, TooLong
 from chat.events import MemberAdded, MemberRemovedSelf, Renamed
 from chat.log import Answer, Request
 from chat.members import Member, admit, find_room
@@ -19,6 +19,12 @@ from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
 from chat.signals import Belongs, ReadMoved
+
+
+class NamesStay(Disabled):
+    """Names are not changed on this site. `name` is what one is called."""
+
+    message = "The site admin switched this off: you stay {name}. Ask an admin of the site if that is wrong."
 
 
 async def join(node: Node, room: Room, member: Member) -> Member:
@@ -137,7 +143,7 @@ async def change_name(
 ) -> Answer:
     """Call an account otherwise, everywhere; every room where it is present records that.
 
-    Raises NotAllowed, BadName, TooLong, Conflict, Already.
+    Raises NotAllowed, Disabled, BadName, TooLong, Conflict, Already.
     """
     if len(name) > LONGEST:
         raise TooLong(len(name), LONGEST, "name")
@@ -148,6 +154,8 @@ async def change_name(
     async with node.journal.transactions(rooms, member.user_id, request) as logs:
         actor = await actor_in(logs[room.id], member.user_id)
         require(actor.role, Permission.RENAME_SELF, room=room.slug, command="nick")
+        if not (node.limits.new_names or actor.admin):
+            raise NamesStay(name=actor.name)
         try:
             renaming = await rename(node.manager, member.user_id, name)
         except NameTaken as error:

@@ -100,11 +100,13 @@ async def room_to_begin_in(node: Node) -> Room:
 
 
 async def room_called(node: Node, title: str, address: str) -> Room:
-    """The room of that title, made if there is none. Raises NoSuchRoom, RateLimited, Busy, Unavailable."""
+    """The room of that title, made if there is none. Raises NoSuchRoom, Disabled, RateLimited, Busy, Unavailable."""
     for _ in range(TRIES):
         found = await _look_for(node, title)
         if isinstance(found, Room):
             return found
+        if not node.limits.rooms_by_all:
+            raise rooms.OnlyAdminsMakeRooms
         await Throttle("guest-rooms", limit=node.limits.named_rooms, seconds=AN_HOUR).require(
             node.redis, address
         )

@@ -32,7 +32,7 @@ NOT_IN_SLUG = re.compile(r"[^a-z0-9_]+", re.ASCII)
 class OnlyAdminsMakeRooms(Disabled):
     """Everybody may not make rooms on this site."""
 
-    message = "The site admin switched this off. Ask an admin of the site to make the room, or /list those there are."
+    message = "The site admin switched this off. Ask an admin of the site to make the room."
 
 
 async def require_maker(node: Node, user_id: int) -> None:
