@@ -27,6 +27,7 @@ from chat.events import (
     MemberMuted,
     MemberRemovedSelf,
     MemberUnmuted,
+    MessageEdited,
     MessagePosted,
     Person,
     RecordedEvent,
@@ -36,6 +37,7 @@ from chat.events import (
     StatusChanged,
     TopicChanged,
     Typing,
+    Undone,
 )
 from chat.history import FURTHEST_BEHIND, History
 from chat.members import Member
@@ -101,8 +103,14 @@ class Listener:
             self.connection.send(frame)
 
     def sees(self, event: Event) -> bool:
-        """Whether this reader may see it."""
-        return not isinstance(event, Audited) or may(self.member.role, Permission.SEE_AUDIT)
+        """Whether this reader may see it: an act only moderators know of, or words from before they came in."""
+        match event:
+            case Audited():
+                return may(self.member.role, Permission.SEE_AUDIT)
+            case MessageEdited(target=told) | Undone(message=told):
+                return not told or told >= self.member.floor
+            case _:
+                return True
 
 
 class Listeners(set[Listener]):
@@ -256,7 +264,7 @@ class Channel:
             self._fan_out(plain)
             plain = []
             self._note(event)
-            if isinstance(event, Audited):
+            if isinstance(event, Audited | MessageEdited | Undone):
                 self._fan_out_by_right(event)
             else:
                 self._fan_out([event])

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chat.events import RECORDED, RecordedEvent
+from chat.events import NO_PARTS, RECORDED, RecordedEvent, Undone
 from helpers.database import Manager
 
 SHOWN = """m.kind, m.seq, m.at, m.author_id, m.author_name, m.author_guest, m.body::text, m.edited_seq IS NOT NULL,
@@ -91,7 +91,7 @@ class History:
             room_id,
             limit + 1,
         )
-        return Page([event_of(row) for row in rows[:limit]], complete=len(rows) <= limit)
+        return Page(_entries(rows[:limit], floor), complete=len(rows) <= limit)
 
     async def words(self, room_id: int, before: int, limit: int, floor: int = 1) -> Page:
         """The last messages before a number that can be read still, and nothing beside messages."""
@@ -125,9 +125,20 @@ class History:
             room_id,
             limit + 1,
         )
-        entries = [event_of(row) for row in rows[:limit]]
+        entries = _entries(rows[:limit], floor)
         entries.reverse()
         return Page(entries, complete=len(rows) <= limit)
+
+
+def _entries(rows: list[tuple[Any, ...]], floor: int) -> list[RecordedEvent]:
+    """The events of some rows, without the words of a message that lies below the floor and was brought back."""
+    events = [event_of(row) for row in rows]
+    return [
+        msgspec.structs.replace(one, message=0, text=None, parts=NO_PARTS)
+        if isinstance(one, Undone) and 0 < one.message < floor
+        else one
+        for one in events
+    ]
 
 
 def event_of(row: tuple[Any, ...]) -> RecordedEvent:

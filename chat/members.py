@@ -68,7 +68,11 @@ def member_of(room_id: int, row: tuple[Any, ...]) -> Member:
     user_id, name, guest, admin, is_member, rank, *rest = row
     if not is_member or not rank:
         rank = Role.GUEST if guest else Role.MEMBER
-    return Member(room_id, user_id, name, guest, admin, is_member, Role(rank), *rest)
+    member = Member(room_id, user_id, name, guest, admin, is_member, Role(rank), *rest)
+    if admin:
+        # Whose the site is may read all of every room they may enter.
+        member.floor = 1
+    return member
 
 
 def room_of(row: tuple[Any, ...]) -> Room:
@@ -140,7 +144,10 @@ def require_address(slug: str) -> None:
 
 
 def admit(room: Room, member: Member) -> None:
-    """Refuse who may not come in. Raises NoSuchRoom, Banned, Removed."""
+    """Refuse who may not come in; who does without being a member reads no more than a member who came now.
+
+    Raises NoSuchRoom, Banned, Removed.
+    """
     switches = room.set
     closed = switches.private or (member.guest and not switches.guests_welcome)
     # What two say to each other is no admin's business, and in the bin is nobody.
@@ -156,6 +163,8 @@ def admit(room: Room, member: Member) -> None:
         reason=member.reason,
         room=room.slug,
     )
+    if switches.history_from_join and not member.is_member and not member.admin:
+        member.floor = max(member.floor, room.last_seq + 1)
 
 
 async def memberships_of(manager: Manager, user_id: int, room_id: int = 0, most: int = 500) -> list[Member]:

@@ -135,6 +135,8 @@ class Switches:
     moderated: bool = False
     guests_welcome: bool = False
     comings_and_goings: bool = True
+    history_from_join: bool = False
+    """Whether who comes in reads only what is said from then on."""
     moderators_clear: bool = False
     topic_by: Role = Role.MODERATOR
     invite_by: Role = Role.MODERATOR

@@ -72,14 +72,17 @@ async def apply(manager: Manager, room_id: int, event: RecordedEvent) -> None:
             await set_present(manager, room_id, user, None)
         case MemberAdded(user=user):
             await run(
-                "INSERT INTO memberships (room_id, user_id, role, read_seq, read_ordinal) "
-                "SELECT id, %s, %s, last_seq, last_ordinal FROM rooms WHERE id = %s "
+                "INSERT INTO memberships (room_id, user_id, role, read_seq, read_ordinal, floor) "
+                "SELECT id, %s, %s, last_seq, last_ordinal, "
+                "CASE WHEN (switches->>'history_from_join')::boolean THEN %s ELSE 1 END FROM rooms WHERE id = %s "
                 "ON CONFLICT (room_id, user_id) DO UPDATE SET is_member = true, "
+                "floor = CASE WHEN memberships.is_member THEN memberships.floor ELSE excluded.floor END, "
                 "role = CASE WHEN memberships.is_member THEN memberships.role ELSE excluded.role END, "
                 "read_seq = greatest(memberships.read_seq, excluded.read_seq), joined_at = now(), "
                 "read_ordinal = greatest(memberships.read_ordinal, excluded.read_ordinal)",
                 user.id,
                 Role.GUEST if user.guest else Role.MEMBER,
+                event.seq,
                 room_id,
             )
         case MemberRemovedSelf(user=user):

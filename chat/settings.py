@@ -27,7 +27,7 @@ from helpers.web import flash, redirect, render_page
 
 FIELDS = (
     *("title", "topic", "welcome", "enter", "open", "guests_welcome", "write", "slow_mode"),
-    *("moderators_clear", "members_topic", "members_invite", "comings_and_goings"),
+    *("moderators_clear", "members_topic", "members_invite", "comings_and_goings", "history"),
 )
 LONGEST_PAUSE = 21_600
 
@@ -110,6 +110,7 @@ async def _keep(node: Node, room: Room, member: Member, form: Form) -> str:
         "topic_by": _who(form["members_topic"], kept.topic_by),
         "invite_by": _who(form["members_invite"], kept.invite_by),
         "comings_and_goings": bool(form["comings_and_goings"]),
+        "history_from_join": _history(form["history"], kept.history_from_join),
     }
     await steering.set_switches(node, room, member, {**wanted, **({"private": True} if closes else {})})
     if opens:
@@ -124,6 +125,11 @@ def _who(members: str, now: Role) -> str:
     if members:
         return min(now, Role.MEMBER).word
     return max(now, Role.MODERATOR).word
+
+
+def _history(typed: str, now: bool) -> bool:
+    """A form that says nothing of it, as one of a page opened before, changes nothing."""
+    return {"join": True, "all": False}.get(typed, now)
 
 
 def _seconds(typed: str, now: int) -> int:
@@ -247,5 +253,6 @@ def _wanted(room: Room, form: Form) -> dict[str, Any]:
         **typed,
         "private": form["enter"] == "invited",
         "moderated": form["write"] == "voiced",
+        "history_from_join": _history(form["history"], kept.history_from_join),
         "slow_mode": _seconds(form["slow_mode"], kept.slow_mode),
     }

@@ -95,6 +95,13 @@ unread nor as a mention. `/ignore` alone lists whom, `/unignore @rex` ends it. R
 `/msg @ann hello` speaks in a room of two, made at first. Nobody else can ever be in it, no admin either, and it
 cannot become another kind of room.
 
+## `/history-from`
+
+With `join`, who comes in from then on reads from the entry by which they joined: on pages, over the API and on
+sockets, in `/history`, `/jump` and `/pins`, and an older message that is changed or brought back is not shown to
+them. Who is not a member reads nothing yet. With `all`, who comes in reads everything. What somebody may read already
+stays so; who leaves and comes again comes in anew. Site admins read everything.
+
 ## The end of a room
 
 `/archive` leaves it to be read, and `/unarchive` opens it again. `/destroy #room` ends it: everybody's line there

@@ -77,6 +77,25 @@ async def allowinvite(context: Context, who: Literal["on", "off"]) -> Answer:
     )
 
 
+@rooms.command(Permission.SETTINGS, example="/history-from join", name="history-from")
+async def history_from(context: Context, where: Literal["join", "all"]) -> Answer:
+    """Lets who comes in from now on read all that was said, or only what is said after they joined"""
+    from_join = where == "join"
+    said = "Who comes in from now on reads {room} from the moment they join."
+    if not from_join:
+        said = "Who comes in from now on reads all that was said in {room}."
+    return await steering.set_switches(
+        context.node,
+        context.room,
+        context.member,
+        {"history_from_join": from_join},
+        context.request,
+        command="history-from",
+        said=said,
+        already=f"Newcomers to #{context.room.slug} read {'from their joining' if from_join else 'all'} already",
+    )
+
+
 @rooms.command(Permission.SETTINGS, example="/welcome Say who you are, then ask")
 async def welcome(context: Context, text: Text = "") -> Answer | str:
     """Shows what newcomers are greeted with, or sets it; /welcome clear empties it"""

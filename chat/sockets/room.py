@@ -175,6 +175,9 @@ class RoomConversation:
             if not await session_lasts(self.request, self.claim.way_in):
                 raise NotSignedIn
             admit(self.channel.room, seen.member)
+            if not seen.member.is_member:
+                # How far the log is, a live room does not know; whoever looked it up has.
+                seen.member.floor = max(seen.member.floor, self.member.floor)
         except AppError as error:
             if error.temporary:
                 raise

@@ -75,6 +75,7 @@ function settingOf({ offered, switches = {} }) {
   if ("locked" in switches) return `settings-${switches.locked ? "locked" : "unlocked"}`
   if ("moderated" in switches) return `settings-${switches.moderated ? "moderated" : "open"}`
   if ("slow_mode" in switches) return `settings-${switches.slow_mode ? "slow" : "quick"}`
+  if ("history_from_join" in switches) return `settings-${switches.history_from_join ? "newcomers" : "all-read"}`
   return "settings"
 }
 

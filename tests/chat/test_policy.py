@@ -145,6 +145,7 @@ switches = st.builds(
     Switches,
     private=st.booleans(),
     comings_and_goings=st.booleans(),
+    history_from_join=st.booleans(),
     topic_by=roles,
     invite_by=roles,
     slow_mode=st.integers(0, 21_600),

@@ -208,3 +208,15 @@ async def test_a_conversation_of_two_has_no_settings(house: House, alice: Person
     await alice.enters()
     where = (await alice.says("/msg bob")).text.rpartition("/")[2]
     assert (await alice.opens(f"/rooms/{where}/settings")).status == 409
+
+
+async def test_what_newcomers_read_is_set_on_the_page(olga: Person, alice: Person, house: House) -> None:
+    await alice.enters()
+    await saves(olga, history="join")
+    assert (await alice.hears("settings")).changed == {"switches": {"history_from_join": True}}
+    page = (await olga.opens("/rooms/lobby/settings")).text
+    assert 'name="history" value="join" checked' in page
+    await saves(olga, history="something else")
+    assert (await house.kinds()).count("settings") == 1
+    await saves(olga, history="all")
+    assert (await alice.hears("settings")).changed == {"switches": {"history_from_join": False}}
