@@ -26,13 +26,14 @@ class Recorded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, ta
     """One entry of a room's log.
 
     `seq` is its number there, `at` its time, `by` who did it; `nonce` is the client's own, told to its author alone.
-    The journal fills in `seq` and `at`.
+    `as_admin` says that they could only because the site is theirs, not the room. The journal fills in `seq` and `at`.
     """
 
     seq: int = 0
     at: datetime = LONG_AGO
     by: Person
     nonce: str = ""
+    as_admin: bool = False
 
     @property
     def kind(self) -> str:

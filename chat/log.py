@@ -77,6 +77,8 @@ class Log:
         self.events: list[RecordedEvent] = []
         self.passing: list[PassingEvent] = []
         self.answer = ""
+        # Whether who acts here may only because the site is theirs: all that they record says so.
+        self.as_admin = False
 
     @property
     def reply(self) -> Answer:
@@ -98,7 +100,8 @@ class Log:
     async def record(self, event: E, nonce: str = "") -> E:
         """Put the event in the log and write what it does to the other tables. It comes back with its number."""
         self.room.last_seq += 1
-        numbered = msgspec.structs.replace(event, seq=self.room.last_seq, at=self.now)
+        as_admin = event.as_admin or (self.as_admin and event.by.id == self._actor_id)
+        numbered = msgspec.structs.replace(event, seq=self.room.last_seq, at=self.now, as_admin=as_admin)
         await self._manager.execute(
             "INSERT INTO messages "
             "(room_id, seq, kind, author_id, author_name, author_guest, at, nonce, request_hash, body) "

@@ -47,6 +47,7 @@ class Post:
     mentions: list[int] = field(default_factory=list)
     style: str = ""
     reply_to: int = 0
+    as_admin: bool = False
     shown_nonce: str = ""
     in_doubt: bool = False
     passed_over: bool = False
@@ -109,6 +110,8 @@ class Post:
             body["style"] = self.style
         if self.reply_to:
             body["reply_to"] = self.reply_to
+        if self.as_admin:
+            body["as_admin"] = True
         return body
 
 
@@ -148,6 +151,7 @@ def said(post: Post, verdict: Verdict) -> MessagePosted:
         parts=msgspec.Raw(post.parts),
         style=post.style,
         reply_to=post.reply_to,
+        as_admin=post.as_admin,
     )
 
 

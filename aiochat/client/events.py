@@ -37,11 +37,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(Event, frozen=True, kw_only=True):
-    """An entry of the room's log: its number there, its time in UTC, and who did it."""
+    """An entry of the room's log: its number there, its time in UTC, and who did it.
+
+    `as_admin` says that they could only because they are an admin of the site.
+    """
 
     seq: int
     at: datetime
     by: Person
+    as_admin: bool = False
 
 
 class Message(Recorded, frozen=True, kw_only=True):

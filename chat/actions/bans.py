@@ -11,9 +11,9 @@ import msgspec
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
 from chat.actions.purging import hide, words_of
-from chat.actions.ruling import keep_act, named_over
+from chat.actions.ruling import keep_act, named_over, require_here
 from chat.comings import leave
-from chat.errors import Already, NotAllowed, NotSet
+from chat.errors import Already, NotSet
 from chat.events import MemberBanned, MemberUnbanned
 from chat.log import Answer, Log, Request
 from chat.members import Member
@@ -74,7 +74,6 @@ async def ban(
             log,
             actor,
             banned,
-            Permission.BAN,
             target=target,
             reason=reason,
             before=before,
@@ -100,7 +99,7 @@ async def unban(node: Node, room: Room, member: Member, nick: str, request: Requ
         if target.banned_until - log.now > LONGEST_BY_MODERATORS:
             _require_for_ever(log, actor, "unban who was banned for more than 30 days")
         unbanned = await log.record(MemberUnbanned(by=actor.person, user=target.person))
-        await keep_act(node, log, actor, unbanned, Permission.BAN, target=target)
+        await keep_act(node, log, actor, unbanned, target=target)
         log.answer = f"@{target.name} may come back."
         if log.room.set.private:
             log.answer += f" /invite @{target.name} makes them a member again."
@@ -132,8 +131,9 @@ async def banned_from(node: Node, room: Room, member: Member) -> list[Ban]:
 
 def _end_of(log: Log, actor: Member, length: Length) -> datetime:
     if length is None:
-        is_owner = may(actor.role, Permission.BAN_FOR_EVER, log.room.set)
-        return FOR_EVER if is_owner else log.now + LONGEST_BY_MODERATORS
+        if not may(actor.role, Permission.BAN_FOR_EVER, log.room.set):
+            return log.now + LONGEST_BY_MODERATORS
+        length = "forever"
     if length == "forever":
         _require_for_ever(log, actor, "ban for ever")
         return FOR_EVER
@@ -143,8 +143,7 @@ def _end_of(log: Log, actor: Member, length: Length) -> datetime:
 
 
 def _require_for_ever(log: Log, actor: Member, command: str) -> None:
-    if not may(actor.role, Permission.BAN_FOR_EVER, log.room.set):
-        raise NotAllowed("owners", room=log.room.slug, command=command)
+    require_here(log, actor, Permission.BAN_FOR_EVER, command=command)
 
 
 def _before(target: Member) -> dict[str, object]:

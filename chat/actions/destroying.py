@@ -66,7 +66,7 @@ async def destroy(
         changed = await log.record(
             SettingsChanged(by=actor.person, changed={"destroyed": True, "until": until})
         )
-        await keep_act(node, log, actor, changed, Permission.DESTROY)
+        await keep_act(node, log, actor, changed)
         await node.manager.execute(
             "INSERT INTO site_log (actor_id, act, body) VALUES (%s, 'destroyed', jsonb_build_object('room', %s::text))",
             actor.user_id,

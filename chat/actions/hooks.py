@@ -14,6 +14,7 @@ from accounts.errors import NameTaken
 from accounts.models import User
 from accounts.names import clean_name, name_key
 from chat.actions.actors import actor_in
+from chat.actions.ruling import require_here
 from chat.errors import Already, Archived, DirectRoom, NotSet
 from chat.events import MemberAdded, MemberRemovedSelf
 from chat.log import Answer, Log, Request
@@ -168,7 +169,7 @@ def shown(made: Made, site: str) -> Answer:
 
 async def _owner_in(log: Log, member: Member) -> Member:
     actor = await actor_in(log, member.user_id)
-    require(actor.role, Permission.SETTINGS, switches=log.room.set, room=log.room.slug, command="hook")
+    require_here(log, actor, Permission.SETTINGS, command="hook")
     if log.room.kind != "room":
         raise DirectRoom
     return actor

@@ -107,7 +107,7 @@ async def send_away(
         if not target.is_member:
             raise NotHere(target.name, log.room.slug)
         gone = await log.record(MemberKicked(by=actor.person, user=target.person))
-        await keep_act(node, log, actor, gone, Permission.KICK, target=target)
+        await keep_act(node, log, actor, gone, target=target)
         if target.present_since is not None:
             await leave(log, target.person, target.present_since)
         log.answer = f"@{target.name} is not a member of #{log.room.slug} any more."

@@ -38,7 +38,7 @@ async def join(node: Node, room: Room, member: Member) -> Member:
         member = await log.member(member.user_id)
         admit(log.room, member)
         if not member.is_member and not member.guest:
-            await log.record(MemberAdded(by=member.person, user=member.person))
+            await log.record(MemberAdded(by=member.person, user=member.person, as_admin=log.room.set.private))
             member = await log.member(member.user_id)
     node.hub.audience.signal(Belongs(member.user_id, room.id, member.is_member))
     return member
@@ -71,7 +71,8 @@ async def join_by_word(
                 await invitations.use(node, invited)
             else:
                 admit(log.room, comer)
-            await log.record(MemberAdded(by=comer.person, user=comer.person))
+            as_admin = log.room.set.private and not token
+            await log.record(MemberAdded(by=comer.person, user=comer.person, as_admin=as_admin))
         else:
             admit(log.room, comer)
         were = "are in" if comer.is_member else "joined"

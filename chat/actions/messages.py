@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from chat.actions.actors import actor_in
-from chat.actions.ruling import keep_act
+from chat.actions.ruling import keep_act, require_here
 from chat.errors import Archived, EditWindow, Gone, NoMessage, NotYours
 from chat.events import MessageEdited, MessageRemoved
 from chat.log import Answer, Log, Repeated, Request
@@ -16,8 +16,9 @@ from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.parts import Part, mentioned, parse, spoiled, spoiler, tidy, unspoiled
-from chat.policy import Permission, require, require_speech
+from chat.policy import Permission, Role, require_speech
 from chat.post import Post
+from helpers.errors import AppError
 
 LAST = -1
 """No number a client could send: a frame that names no message takes none back."""
@@ -78,14 +79,28 @@ def written(
         mentions=[part["id"] for part in parts if part["t"] == "mention"] if names else [],
         style=style,
         reply_to=reply_to,
+        as_admin=member.admin and speaks_as_admin(member, room),
         shown_nonce="" if request.nonce.startswith("~") else request.nonce,
     )
 
 
 def require_speech_of(member: Member, room: Room) -> None:
     """Refuse quickly who may not speak, by what is known here; the journal decides under the room's lock."""
+    _require_speech_as(member, member.role, room)
+
+
+def speaks_as_admin(member: Member, room: Room) -> bool:
+    """Whether an admin of the site speaks here only for being one: by their own rank they could not just now."""
+    try:
+        _require_speech_as(member, member.rank, room)
+    except AppError:
+        return True
+    return False
+
+
+def _require_speech_as(member: Member, role: Role, room: Room) -> None:
     require_speech(
-        member.role,
+        role,
         room.set,
         now=datetime.now(UTC),
         voiced=member.voiced,
@@ -107,6 +122,7 @@ async def edit(node: Node, room: Room, member: Member, target: int, text: str, r
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await actor_in(log, member.user_id)
             require_speech_of(actor, log.room)
+            log.as_admin = actor.admin and speaks_as_admin(actor, log.room)
             if target == LAST:
                 target = await _last_of(node, log, actor.user_id)
             author_id, at = await _said_by(node, log, target)
@@ -142,16 +158,9 @@ async def remove(
             author, permission = actor, Permission.REMOVE_OWN
             if author_id != actor.user_id:
                 author, permission = await log.member(author_id), Permission.REMOVE_OTHERS
-                require(
-                    actor.role,
-                    permission,
-                    over=author.role,
-                    switches=log.room.set,
-                    room=log.room.slug,
-                    name=author.name,
-                )
+                require_here(log, actor, permission, over=author.role, name=author.name)
             removed = await log.record(MessageRemoved(by=actor.person, target=target, reason=reason))
-            await keep_act(node, log, actor, removed, permission, target=author, reason=reason, undoable=True)
+            await keep_act(node, log, actor, removed, target=author, reason=reason, undoable=True)
     except Repeated as repeated:
         return repeated.answer
     return log.reply

@@ -41,7 +41,7 @@ async def kick(
         )
         if target.present_since is not None and log.room.set.comings_and_goings:
             await leave(log, target.person, target.present_since)
-        await keep_act(node, log, actor, kicked, Permission.KICK, target=target, reason=reason)
+        await keep_act(node, log, actor, kicked, target=target, reason=reason)
         log.answer = f"Removed @{target.name}. They can come back in {node.limits.kick} s."
     if log.room.set.private:
         # Their sockets in other rooms must not go on hearing how much is said here.
@@ -69,9 +69,7 @@ async def clear(
             )
         )
         before = {"count": count}
-        await keep_act(
-            node, log, actor, cleared, Permission.CLEAR, reason=reason, before=before, undoable=True
-        )
+        await keep_act(node, log, actor, cleared, reason=reason, before=before, undoable=True)
         log.answer = (
             f"Cleared: {say_count(count, 'message')}. /undo brings them back until {say_moment(undo_until)}."
         )
@@ -113,9 +111,7 @@ async def set_role(
             raise LastOwner
         changed = await log.record(RoleChanged(by=actor.person, user=target.person, role=role.word))
         before = {"role": int(target.rank)}
-        await keep_act(
-            node, log, actor, changed, Permission.SET_ROLE, target=target, before=before, undoable=True
-        )
+        await keep_act(node, log, actor, changed, target=target, before=before, undoable=True)
         log.answer = f"{'You are' if oneself else f'@{target.name} is'} {role.one} of #{log.room.slug} now."
         if oneself:
             log.answer += " Only another owner can change that, or you by /undo."

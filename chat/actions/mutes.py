@@ -53,7 +53,6 @@ async def mute(
             log,
             actor,
             muted,
-            Permission.MUTE,
             target=target,
             reason=reason,
             before=before,
@@ -72,7 +71,7 @@ async def unmute(node: Node, room: Room, member: Member, nick: str, request: Req
         if target.muted_until is None or target.muted_until <= log.now:
             raise NotSet(f"@{target.name} is not muted")
         unmuted = await log.record(MemberUnmuted(by=actor.person, user=target.person))
-        await keep_act(node, log, actor, unmuted, Permission.MUTE, target=target)
+        await keep_act(node, log, actor, unmuted, target=target)
         log.answer = f"@{target.name} may speak again."
     return log.reply
 
@@ -97,7 +96,7 @@ async def set_voice(
         changed = await log.record(
             RoleChanged(by=actor.person, user=target.person, role=target.rank.word, voiced=voiced)
         )
-        await keep_act(node, log, actor, changed, Permission.VOICE, target=target)
+        await keep_act(node, log, actor, changed, target=target)
         log.answer = f"@{target.name} has a voice in #{log.room.slug} now."
         if not voiced:
             log.answer = f"@{target.name} has no voice in #{log.room.slug} now."

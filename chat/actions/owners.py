@@ -52,7 +52,7 @@ async def offer(node: Node, room: Room, member: Member, nick: str, request: Requ
                 changed={"offered": {"id": target.user_id, "name": target.name}, "until": until},
             )
         )
-        await keep_act(node, log, actor, offered, Permission.SET_ROLE, target=target)
+        await keep_act(node, log, actor, offered, target=target)
         log.answer = (
             f"@{target.name} may take the room by /accept {say_until(until, log.now)}. "
             "Then you are a moderator."
@@ -76,7 +76,7 @@ async def accept(node: Node, room: Room, member: Member, request: Request | None
                 f"Nobody offers you #{log.room.slug} just now. An owner can: /transfer @{actor.name}"
             )
         taken = await log.record(RoleChanged(by=giver.person, user=actor.person, role=Role.OWNER.word))
-        await keep_act(node, log, actor, taken, Permission.READ, target=giver)
+        await keep_act(node, log, actor, taken, target=giver)
         if giver.rank is Role.OWNER:
             taken = await log.record(
                 RoleChanged(by=giver.person, user=giver.person, role=Role.MODERATOR.word)

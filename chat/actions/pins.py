@@ -67,7 +67,7 @@ async def pin(
             raise TooManyPins
         else:
             pinned = await log.record(MessagePinned(by=actor.person, target=target))
-            await keep_act(node, log, actor, pinned, Permission.PIN)
+            await keep_act(node, log, actor, pinned)
     return log.reply
 
 
@@ -81,7 +81,7 @@ async def unpin(
         if not await _is_pinned(node, log, target):
             raise NotSet("That message is not pinned. /pins lists those that are")
         unpinned = await log.record(MessageUnpinned(by=actor.person, target=target))
-        await keep_act(node, log, actor, unpinned, Permission.PIN)
+        await keep_act(node, log, actor, unpinned)
         log.answer = "The pin is taken down."
     return log.reply
 

@@ -130,6 +130,9 @@ async def _purge(
     target: Member | None = None,
 ) -> None:
     mine = [seq for seq, rank, author in found if rank < actor.role or author == actor.user_id]
+    if any(rank >= actor.rank and author != actor.user_id for _, rank, author in found):
+        # By their own rank here they could not have hidden all of these.
+        log.as_admin = actor.admin
     purged = await hide(node, log, actor, mine, target=target)
     stay = len(found) - len(mine)
     others = (
@@ -144,7 +147,6 @@ async def _purge(
         log,
         actor,
         purged,
-        Permission.PURGE,
         target=target,
         before={"count": purged.count},
         undoable=True,

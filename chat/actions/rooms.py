@@ -11,7 +11,7 @@ import msgspec
 import peewee
 
 from chat.actions.actors import actor_in
-from chat.actions.ruling import keep_act
+from chat.actions.ruling import keep_act, require_here
 from chat.errors import BadSlug, Disabled, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
 from chat.log import Answer, Request
@@ -149,10 +149,10 @@ async def set_topic(
     topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
-        require(actor.role, Permission.SET_TOPIC, switches=log.room.set, room=log.room.slug, command="topic")
+        require_here(log, actor, Permission.SET_TOPIC, command="topic")
         before = {"topic": log.room.topic}
         changed = await log.record(TopicChanged(by=actor.person, topic=topic))
-        await keep_act(node, log, actor, changed, Permission.SET_TOPIC, before=before, undoable=True)
+        await keep_act(node, log, actor, changed, before=before, undoable=True)
         log.answer = "The topic is set." if topic else "The topic is empty now."
     return log.reply
 

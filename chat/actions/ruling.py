@@ -12,7 +12,8 @@ from chat.events import Recorded
 from chat.log import Log
 from chat.members import Member
 from chat.node import Node
-from chat.policy import Permission, Role, may, require
+from chat.policy import Permission, Role, require
+from helpers.errors import AppError
 
 KEEP = """INSERT INTO acts (room_id, seq, at, actor_id, actor_name, as_admin, act, line, target_id, target_name, reason,
     before, undo_until) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)"""
@@ -31,20 +32,34 @@ def require_rule(
     DirectRoom.
     """
     oneself = target is not None and target.user_id == actor.user_id
-    require(
-        actor.role,
+    require_here(
+        log,
+        actor,
         permission,
         over=None if target is None or oneself else target.role,
         oneself=oneself,
         to=to,
-        switches=log.room.set,
-        room=log.room.slug,
         command=command,
         name=target.name if target else "",
     )
     if log.room.kind != "room":
         # Nobody rules between two, not even an admin who is one of them.
         raise DirectRoom
+
+
+def require_here(log: Log, actor: Member, permission: Permission, **how: Any) -> None:
+    """The policy's `require`, for the room as it is under the lock.
+
+    Where an admin of the site passes who by their own rank here would not, all they record here says so.
+    Raises NotAllowed, ThatIsYou, RankTooHigh.
+    """
+    how |= {"switches": log.room.set, "room": log.room.slug}
+    require(actor.role, permission, **how)
+    if actor.admin:
+        try:
+            require(actor.rank, permission, **how)
+        except AppError:
+            log.as_admin = True
 
 
 async def named_over(log: Log, actor: Member, permission: Permission, nick: str, command: str) -> Member:
@@ -63,7 +78,6 @@ async def keep_act(
     log: Log,
     actor: Member,
     event: Recorded,
-    permission: Permission,
     *,
     target: Member | None = None,
     reason: str = "",
@@ -82,7 +96,7 @@ async def keep_act(
         log.now,
         actor.user_id,
         actor.name,
-        is_as_admin(log, actor, permission),
+        event.as_admin,
         event.kind,
         line[:MOST_LINE],
         target.user_id if target else None,
@@ -91,8 +105,3 @@ async def keep_act(
         msgspec.json.encode(before or {}).decode(),
         log.now + timedelta(seconds=node.limits.undo) if undoable else None,
     )
-
-
-def is_as_admin(log: Log, actor: Member, permission: Permission) -> bool:
-    """Whether they may only because the site is theirs, not the room."""
-    return actor.admin and not may(actor.rank, permission, log.room.set)

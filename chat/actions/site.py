@@ -173,7 +173,7 @@ async def _say(node: Node, log: Log, author: Member, text: str, names: dict[str,
     if await node.manager.value(said, log.room.id, author.user_id, nonce):
         return
     parts = msgspec.json.encode(parse(text, names))
-    event = MessagePosted(by=author.person, text=text, parts=msgspec.Raw(parts))
+    event = MessagePosted(by=author.person, text=text, parts=msgspec.Raw(parts), as_admin=True)
     kept = await log.record(event, nonce=nonce)
     log.room.last_ordinal += 1
     await node.manager.execute(

@@ -101,4 +101,4 @@ async def _turn(
     reason: str = "",
 ) -> None:
     event = await log.record(SettingsChanged(by=actor.person, changed={"switches": switches}, reason=reason))
-    await keep_act(node, log, actor, event, permission, reason=reason)
+    await keep_act(node, log, actor, event, reason=reason)

@@ -44,7 +44,7 @@ async def rename(
             await node.manager.execute("UPDATE rooms SET title = %s WHERE id = %s", title, room.id)
             told = {"title": title, **({"slug": slug} if slug != log.room.slug else {})}
             changed = await log.record(SettingsChanged(by=actor.person, changed=told))
-            await keep_act(node, log, actor, changed, Permission.RENAME_ROOM, before=before, undoable=True)
+            await keep_act(node, log, actor, changed, before=before, undoable=True)
             log.answer = f"This room is {title} now, at /rooms/{slug}"
     except peewee.IntegrityError as error:
         raise SlugTaken(slug) from error
@@ -89,7 +89,7 @@ async def set_switches(
             changed = await log.record(SettingsChanged(by=actor.person, changed={"switches": values}))
             # An undo must not open what only a code opens.
             undoable = "private" not in values
-            await keep_act(node, log, actor, changed, Permission.SETTINGS, before=before, undoable=undoable)
+            await keep_act(node, log, actor, changed, before=before, undoable=undoable)
         log.answer = said.replace("{room}", f"#{log.room.slug}")
     return log.reply
 
@@ -118,7 +118,7 @@ async def open_to_all(
             deed = f"makes #{log.room.slug} and its {messages} readable for everybody here"
             asked.require(code, deed, "/public {code}")
         changed = await log.record(SettingsChanged(by=actor.person, changed={"switches": {"private": False}}))
-        await keep_act(node, log, actor, changed, Permission.SETTINGS)
+        await keep_act(node, log, actor, changed)
         log.answer = f"#{log.room.slug} is public now: everybody here may come in and read."
     await is_done(node, asked)
     return log.reply

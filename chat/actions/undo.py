@@ -13,7 +13,8 @@ from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
 from chat.actions.moderation import owners_of
 from chat.actions.returning import return_settings
-from chat.errors import LastOwner, NothingToUndo, RankTooHigh, UndoExpired
+from chat.actions.ruling import require_here
+from chat.errors import LastOwner, NothingToUndo, UndoExpired
 from chat.events import (
     MemberAdded,
     MemberBanned,
@@ -28,7 +29,7 @@ from chat.log import Answer, Log, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
-from chat.policy import Permission, Role, may, require
+from chat.policy import Permission, Role, may
 from chat.signals import Belongs
 from chat.times import say_count
 
@@ -73,7 +74,7 @@ async def undo(
         actor = await actor_in(log, member.user_id)
         others = bool(whose) and name_key(whose) != name_key(actor.name)
         permission = Permission.UNDO_OTHERS if others else Permission.UNDO_OWN
-        require(actor.role, permission, switches=log.room.set, room=log.room.slug, command="undo")
+        require_here(log, actor, permission, command="undo")
         act, target = await _newest(node, log, actor, whose if others else "")
         if act.until <= log.now:
             raise UndoExpired(act.until, log.now)
@@ -130,10 +131,9 @@ def _require_still(log: Log, actor: Member, act: Act, target: Member | None) -> 
     """Refuse who could not do it now. Who stepped down, or took back their own words, may think better of it."""
     if act.kind in ("role", "removed") and act.actor_id == act.target_id == actor.user_id:
         return
-    require(actor.role, NEEDS[act.kind], switches=log.room.set, room=log.room.slug, command="undo")
-    is_own = act.actor_id == actor.user_id
-    if target is not None and target.user_id != actor.user_id and target.role >= actor.role and not is_own:
-        raise RankTooHigh(target.name, target.role.one)
+    require_here(log, actor, NEEDS[act.kind], command="undo")
+    if target is not None and actor.user_id not in (target.user_id, act.actor_id):
+        require_here(log, actor, NEEDS[act.kind], over=target.role, name=target.name)
 
 
 @dataclass(slots=True)

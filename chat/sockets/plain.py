@@ -99,7 +99,7 @@ def _words(event: Recorded, text: str, name: str | None) -> bytes:
 
 def notice_of(event: Recorded) -> str:
     """What is told to all as a notice; nothing where this protocol has no words for it."""
-    by = f"@{event.by.name}"
+    by = f"@{event.by.name} (as site admin)" if event.as_admin else f"@{event.by.name}"
     match event:
         case MemberJoined(user=user):
             return f"@{user.name} join chat room"
