@@ -12,6 +12,7 @@ from accounts.forms import Form, empty_form, read_form
 from accounts.keys import USER
 from accounts.middlewares import login_required, user_of
 from chat.actions import membership, rooms
+from chat.actions.ignored import ignored_by
 from chat.actions.invitations import LOBBY
 from chat.actions.rooms import slug_of
 from chat.errors import Banned, NoSuchRoom, Removed, Unavailable
@@ -120,6 +121,7 @@ async def _room_page(
     channel = node.hub.here(room.id) or await node.hub.look(room.id)
     index = await index_of(node, member.user_id, room.slug)
     now = datetime.now(UTC)
+    ignored = sorted(await ignored_by(node, member.user_id))
     # A conversation is called by the other one's name, so the room alone cannot tell.
     title = next((line["title"] for line in index if line["current"]), room.title)
     context = {
@@ -138,6 +140,10 @@ async def _room_page(
         "here_count": len(channel.here),
         "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
         "entries": entries,
+        "ignored": ignored,
+        # Where no script runs, a link shows them.
+        "shown_ignored": () if request.query.get("ignored") == "shown" else ignored,
+        "show_url": str(request.rel_url.update_query(ignored="shown")),
         "has_older": older,
         "older_url": f"/rooms/{room.slug}?before={first}",
         "newer_url": f"/rooms/{room.slug}?after={last}" if newer else "",

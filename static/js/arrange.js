@@ -1,6 +1,7 @@
-// The order of the page over the order of the log: groups of one speaker, days, and comings and goings in one line.
+// The order of the page over the order of the log: groups of one speaker, days, and in one line each: comings and
+// goings, and what people say whom you ignore.
 
-import { clone } from "./dom.js"
+import { clone, plural } from "./dom.js"
 import { isPresence, presenceGist } from "./events.js"
 import { clock, dayKey, dayWords } from "./time.js"
 
@@ -26,7 +27,8 @@ export function arrange(spine, from = spine.firstElementChild) {
 function startOf(line) {
   while (
     line?.previousElementSibling?.matches(".day, .fold") ||
-    (isPresence(line) && isPresence(line.previousElementSibling))
+    (isPresence(line) && isPresence(line.previousElementSibling)) ||
+    (isUnheard(line) && isUnheard(line.previousElementSibling))
   ) {
     line = line.previousElementSibling
   }
@@ -69,16 +71,52 @@ function follows(line) {
 function fold(line) {
   let run = []
   const close = () => {
-    if (run.length > 1) gather(run)
+    if (isUnheard(run[0])) hush(run)
+    else if (run.length > 1) gather(run)
     else if (run.length) run[0].hidden = false
     run = []
   }
   for (; line; line = line.nextElementSibling) {
     if (shownOut(line)) line.hidden = true
-    else if (isPresence(line)) run.push(line)
-    else close()
+    else if (isPresence(line) || isUnheard(line)) {
+      if (isUnheard(line) !== isUnheard(run.at(-1))) close()
+      run.push(line)
+    } else {
+      close()
+      if ("unheard" in line.dataset) hear(line)
+    }
   }
   close()
+}
+
+/** Whether a line was said by somebody you ignore. */
+function isUnheard(line) {
+  return Boolean(line?.matches(".message.ignored"))
+}
+
+/** One line for what somebody says whom you ignore; a press shows it. */
+function hush(run) {
+  for (const line of run) line.dataset.unheard = ""
+  const people = new Set(run.map((line) => line.dataset.by)).size > 1 ? "people" : "somebody"
+  const summary = summarise(run, `${plural(run.length, "message", "messages")} of ${people} you ignore`)
+  summary.classList.add("unheard")
+  // Each message more changes the number; nobody who ignores them wants to have that read out.
+  summary.setAttribute("aria-live", "off")
+}
+
+/** They are heard again. */
+function hear(line) {
+  line.hidden = false
+  delete line.dataset.unheard
+  delete line.dataset.opened
+}
+
+/** Show a line that lies folded away. */
+export function reveal(line) {
+  if (!line.hidden) return
+  let before = line.previousElementSibling
+  while (before && !before.matches(".fold")) before = before.previousElementSibling
+  before?.querySelector("button[aria-expanded=false]")?.click()
 }
 
 /** Of somebody who was removed nobody needs to hear that they left. */
@@ -101,11 +139,16 @@ function gather(run) {
     for (const line of run) line.hidden = line !== joined
     return
   }
+  summarise(run, presenceGist(run))
+}
+
+/** Put one line in the place of several, with a button to see them all. */
+function summarise(run, gist) {
   const opened = run[0].dataset.opened === "1"
   const summary = clone("fold-template")
   const button = summary.querySelector("button")
   const time = summary.querySelector("time")
-  summary.querySelector(".gist").textContent = presenceGist(run)
+  summary.querySelector(".gist").textContent = gist
   time.dateTime = run.at(-1).dataset.at
   time.textContent = clock(run.at(-1).dataset.at)
   const open = (yes) => {
@@ -119,4 +162,5 @@ function gather(run) {
   button.addEventListener("click", () => open(button.getAttribute("aria-expanded") !== "true"))
   open(opened)
   run[0].before(summary)
+  return summary
 }

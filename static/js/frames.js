@@ -11,7 +11,8 @@ const AGAIN = 2_000
 export function frames(room) {
   const silence = new Silence(room.composer, room.you)
   const { page, slug, you, list, composer, index, people, title, socket, outbox, typing, banner, view } = room
-  const { reading } = room
+  const { reading, ignored } = room
+  room.switches = () => silence.switches
   const own = new OwnStatus(composer.querySelector(".own"), {
     type: (text) => outbox.add({ kind: "say", text, byButton: true }),
     quiet: (yes) => title.quiet(yes),
@@ -28,6 +29,7 @@ export function frames(room) {
     headOf(hello.room)
     silence.greeted(hello)
     own.show(hello.you.status)
+    ignore(hello.ignored ?? [])
   })
   socket.addEventListener("live", () => {
     banner.up()
@@ -55,7 +57,8 @@ export function frames(room) {
       if (frame.nonce) outbox.answered(frame)
       if (!room.led(frame)) list.notice(notice(frame.text))
     },
-    typing: (frame) => typing.hear(frame.user ?? frame.by),
+    typing: ({ user }) => ignored.has(user.id) || typing.hear(user),
+    ignored: (frame) => ignore(frame.ids),
     here: (frame) => people.list.differ(frame),
     status: ({ user, status }) => {
       people.list.says(user, status)
@@ -68,6 +71,18 @@ export function frames(room) {
     },
   }
 
+  /** Whom you ignore, all of them: what they said and say is folded away, on this page as on the others. */
+  function ignore(ids) {
+    if (ids.length === ignored.size && ids.every((id) => ignored.has(id))) return
+    ignored.clear()
+    for (const id of ids) {
+      ignored.add(id)
+      typing.stop(id)
+    }
+    list.rehear()
+    people.list.redraw()
+  }
+
   async function reload() {
     const last = await view.reload()
     if (last !== null) socket.resumeFrom(last)
@@ -78,7 +93,7 @@ export function frames(room) {
     if (entry.type === "skip") return
     facts(entry)
     silence.hear(entry)
-    const other = entry.type === "message" && entry.by.id !== you.id
+    const other = entry.type === "message" && entry.by.id !== you.id && !ignored.has(entry.by.id)
     if (other) {
       typing.stop(entry.by.id)
       const line = watch(entry)
@@ -114,7 +129,10 @@ export function frames(room) {
         return people.list.change(entry.user, {})
       case "role":
         if (entry.user.id === you.id) setRole(you.role === "admin" ? "admin" : entry.role)
-        people.list.change(entry.user, { role: entry.role })
+        people.list.change(entry.user, {
+          role: entry.role,
+          ...(entry.voiced === undefined || entry.voiced === null ? {} : { voiced: entry.voiced }),
+        })
         return list.remark(entry.user.id, entry.role)
       case "topic":
         return headOf({ topic: entry.topic })

@@ -24,7 +24,7 @@ function barKey(event, toolbar, article) {
 function messageKey(event, list, toolbar, on, composer) {
   // A link, a button or a block of code inside a message keeps its own keys.
   if (on && event.target !== on) return false
-  const all = list.messages().filter((line) => line.dataset.seq)
+  const all = list.messages().filter((line) => line.dataset.seq && !line.hidden)
   const at = all.indexOf(on)
   const go = {
     ArrowUp: at < 0 ? all.length - 1 : Math.max(0, at - 1),
@@ -46,7 +46,7 @@ function messageKey(event, list, toolbar, on, composer) {
     toolbar.enter(on)
     return true
   }
-  const act = { r: "reply", e: "edit" }[event.key.toLowerCase()]
+  const act = { r: "reply", e: "edit", p: "pin" }[event.key.toLowerCase()]
   return act ? toolbar.act(act, on) : false
 }
 

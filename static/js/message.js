@@ -3,7 +3,7 @@
 import { clone, element } from "./dom.js"
 import { clock } from "./time.js"
 
-/** `room` knows you, the slug, the role of a person and the article of a number. */
+/** `room` knows you, the slug, the role of a person, whom you ignore and the article of a number. */
 export function build(entry, room) {
   const article = clone("message-template")
   const { by } = entry
@@ -18,6 +18,7 @@ export function build(entry, room) {
   article.setAttribute("aria-label", heading(article.dataset, entry.at))
   article.classList.toggle("action", entry.style === "action")
   article.classList.add("first")
+  article.classList.toggle("ignored", room.ignores(by.id))
   head(article, by, room)
   const time = article.querySelector("time")
   time.dateTime = entry.at
@@ -171,10 +172,14 @@ function quoteOf(seq, room) {
   const quote = clone("quote-template")
   quote.href = permalink(room.slug, seq)
   quote.dataset.target = seq
-  const target = room.find(seq)
-  if (target?.dataset.kind === "message") {
-    quote.querySelector("b").textContent = target.dataset.name
-    quote.querySelector("span").textContent = gist(target)
-  }
+  fillQuote(quote, room.find(seq))
   return quote
+}
+
+/** Say in a quote what it quotes, unless you ignore who said that. */
+export function fillQuote(quote, target) {
+  if (target?.dataset.kind !== "message") return
+  const heard = !target.matches(".ignored")
+  quote.querySelector("b").textContent = heard ? target.dataset.name : ""
+  quote.querySelector("span").textContent = heard ? gist(target) : "an earlier message"
 }

@@ -12,6 +12,7 @@ import { Finder } from "./finder.js"
 import { frames } from "./frames.js"
 import { History } from "./history.js"
 import { logKeys, pageKeys } from "./keys.js"
+import { menus } from "./menus.js"
 import { putAway } from "./notices.js"
 import { Outbox } from "./outbox.js"
 import { peopleSheet } from "./people.js"
@@ -28,14 +29,22 @@ import { windowOf } from "./window.js"
 const page = document.getElementById("main")
 const { slug, epoch, head, read } = page.dataset
 const you = { id: Number(page.dataset.you), name: page.dataset.name, role: page.dataset.role }
+const ignored = new Set(page.dataset.ignored.split(" ").filter(Boolean).map(Number))
 const list = page.querySelector("message-list")
 const composer = page.querySelector("message-composer")
 const index = document.querySelector("room-index")
 const people = peopleSheet()
+people.list.ignores = (id) => ignored.has(id)
+people.list.redraw()
 
 follow()
 followKeyboard()
-Object.assign(list.room, { you, slug, roleOf: (id) => people.list.roleOf(id) })
+Object.assign(list.room, {
+  you,
+  slug,
+  roleOf: (id) => people.list.roleOf(id),
+  ignores: (id) => ignored.has(id),
+})
 
 const title = new Title()
 const draft = new Draft(you.id, slug)
@@ -49,7 +58,7 @@ const outbox = new Outbox(you.id, slug, (frame) => socket.send(frame))
 const typing = new Typing(page.querySelector(".typing .in-measure"), you)
 const banner = new Banner(page.querySelector(".head"), () => socket.now())
 const finder = new Finder()
-const room = { page, slug, you, list, composer, index, people, title, draft, socket, outbox, typing, banner }
+const room = { page, slug, you, ignored, list, composer, index, people, title, draft, socket, outbox, typing, banner }
 room.view = windowOf(
   room,
   new History(slug, { older: page.dataset.older === "1", newer: page.dataset.newer === "1" }),
@@ -65,11 +74,13 @@ const toolbar = new Toolbar(list, (act, article) => {
   if (article.matches(".gone, [data-nonce]")) return false
   const mine = Number(article.dataset.by) === you.id
   if (act === "edit") return mine && article.dataset.text !== undefined && !article.matches(".action")
-  if (act === "remove") return mine || ["moderator", "owner", "admin"].includes(you.role)
+  if (act === "remove") return mine
+  if (act === "more") return offers.has(article)
   return true
 })
 
 speaking(room, toolbar)
+const offers = menus(room)
 frames(room)
 logKeys(list, toolbar, composer)
 list.addEventListener("click", putAway)

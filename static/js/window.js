@@ -1,5 +1,6 @@
 // The window on the log: where it opens, how it grows at both ends, when it is fetched again.
 
+import { reveal } from "./arrange.js"
 import { plural } from "./dom.js"
 
 const NEAR_TOP = 300
@@ -22,6 +23,7 @@ export function windowOf(room, history) {
         list.querySelector(CSS.supports("selector(#x)") ? `#${CSS.escape(location.hash.slice(1))}` : null)
       const fresh = list.querySelector(".fresh")
       if (linked) {
+        reveal(linked)
         list.scroll.show(linked)
         linked.classList.add("linked")
         linked.tabIndex = -1

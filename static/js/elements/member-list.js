@@ -1,4 +1,4 @@
-// Who is here, by role; then who is not. Choosing somebody writes their name.
+// Who is here, by role; then who is not. Choosing somebody opens what can be done about them.
 
 import { element } from "../dom.js"
 import { ink, rank } from "../message.js"
@@ -18,6 +18,8 @@ export class MemberList extends HTMLElement {
   #you = 0
   #drawn = false
   #next = 0
+  /** Given by the page: whether you ignore somebody. */
+  ignores = () => false
 
   connectedCallback() {
     this.addEventListener("click", this.#click)
@@ -69,6 +71,11 @@ export class MemberList extends HTMLElement {
     const known = this.#people.get(id)
     if (!known) return
     known.status = status
+    this.#draw()
+  }
+
+  /** Something changed that only the page knows: whom you ignore. */
+  redraw() {
     this.#draw()
   }
 
@@ -153,6 +160,7 @@ export class MemberList extends HTMLElement {
     line.dataset.id = person.id
     const button = element("button", "person")
     button.type = "button"
+    button.setAttribute("aria-haspopup", "menu")
     const { presence = "" } = holding(person.status)
     const dot = element("span", person.here ? `here-dot ${presence}`.trim() : "here-dot off")
     dot.setAttribute("aria-hidden", "true")
@@ -161,7 +169,14 @@ export class MemberList extends HTMLElement {
     button.append(dot, name)
     const mark = rank(person.role)
     if (mark) button.append(mark)
-    const note = person.id === this.#you ? "you" : person.guest ? "guest" : ""
+    const note =
+      person.id === this.#you
+        ? "you"
+        : this.ignores(person.id)
+          ? "ignored"
+          : person.guest
+            ? "guest"
+            : ""
     if (note) button.append(element("span", "note", note))
     const says = words(person.status)
     if (says) {
@@ -174,9 +189,10 @@ export class MemberList extends HTMLElement {
   }
 
   #click = (event) => {
-    const line = event.target.closest("li")
-    const person = line && this.#people.get(Number(line.dataset.id))
-    if (person) this.dispatchEvent(new CustomEvent("person:chosen", { bubbles: true, detail: person }))
+    const button = event.target.closest("li button")
+    const person = button && this.#people.get(Number(button.closest("li").dataset.id))
+    if (person)
+      this.dispatchEvent(new CustomEvent("person:chosen", { bubbles: true, detail: { person, button } }))
   }
 }
 

@@ -1,16 +1,16 @@
 // The log on the page. What happened comes in as entries; what a reader wants goes out as events.
 
-import { arrange } from "../arrange.js"
+import { arrange, reveal } from "../arrange.js"
 import { clone } from "../dom.js"
 import * as events from "../events.js"
-import { bury, build, head, heading, speak } from "../message.js"
+import { bury, build, fillQuote, head, heading, speak } from "../message.js"
 import { Scroll } from "../scroll.js"
 import { localise } from "../time.js"
 import { offer, whose, withdraw } from "../undo.js"
 
 export class MessageList extends HTMLElement {
-  /** Given by the page before anything is drawn: you, slug and roleOf. */
-  room = { you: { id: 0, name: "" }, slug: "", roleOf: () => "" }
+  /** Given by the page before anything is drawn: you, slug, roleOf and ignores. */
+  room = { you: { id: 0, name: "" }, slug: "", roleOf: () => "", ignores: () => false }
   #scroll = null
   #spoke = new Map()
 
@@ -164,6 +164,14 @@ export class MessageList extends HTMLElement {
     }
   }
 
+  /** You ignore others than before: what they said is folded away, or shown again. */
+  rehear() {
+    for (const article of this.messages())
+      article.classList.toggle("ignored", this.room.ignores(Number(article.dataset.by)))
+    for (const quote of this.querySelectorAll(".quote")) fillQuote(quote, this.line(quote.dataset.target))
+    this.#scroll.hold(() => arrange(this.#spine))
+  }
+
   /** The rule above what is new. */
   fresh(seq) {
     const line = this.#after(seq)
@@ -252,7 +260,10 @@ export class MessageList extends HTMLElement {
   /** The first message of somebody else after a number. */
   #after(seq) {
     return this.messages().find(
-      (line) => Number(line.dataset.seq) > seq && Number(line.dataset.by) !== this.room.you.id,
+      (line) =>
+        Number(line.dataset.seq) > seq &&
+        Number(line.dataset.by) !== this.room.you.id &&
+        !line.matches(".ignored"),
     )
   }
 
@@ -294,6 +305,7 @@ export class MessageList extends HTMLElement {
     const target = quote && this.line(quote.dataset.target)
     if (target) {
       event.preventDefault()
+      reveal(target)
       this.#scroll.show(target)
       target.tabIndex = -1
       target.focus()
