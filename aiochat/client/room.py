@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from aiochat.client.errors import ClientError, Ended
-from aiochat.client.events import Event, Missed, Offline, Online, Person, Recorded, Unknown, event_of
+from aiochat.client.events import (
+    Event,
+    Ignored,
+    Missed,
+    Offline,
+    Online,
+    Person,
+    Recorded,
+    Unknown,
+    event_of,
+)
 from aiochat.client.line import LOST, Down, Frame, Line
 from aiochat.client.outbox import Ack, Outbox
 from aiochat.client.pauses import Pauses, comes_back
@@ -25,7 +35,7 @@ log = logging.getLogger(__name__)
 
 RESUME_WITHIN = 30.0
 BACKLOG = 10_000
-WITHOUT_NUMBER = frozenset({"typing", "here", "read", "unread", "notice"})
+WITHOUT_NUMBER = frozenset({"typing", "here", "status", "read", "unread", "ignored", "notice"})
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -38,6 +48,7 @@ class Hello(msgspec.Struct, frozen=True):
     here: dict[str, Any]
     floor: int = 1
     read: int = 0
+    ignored: list[int] = []
     limits: dict[str, Any] = {}
     heartbeat: float = 25.0
 
@@ -72,6 +83,8 @@ class Room:
         self.slug = slug
         self.people = People()
         self.hello: Hello | None = None
+        # Whom one does not want to hear, by id. What they say comes all the same, and is the caller's to hide.
+        self.ignored: frozenset[int] = frozenset()
         self._seen = after
         self._epoch = epoch or ""
         self._taken = after or 0
@@ -248,13 +261,17 @@ class Room:
                     # Of all that is asked without a nonce, only a replay is worth another line.
                     return None if self._resuming is None else Down(LOST, str(frame.get("message")))
             case kind if kind in WITHOUT_NUMBER or "seq" not in frame:
-                self._take(event_of(frame))
+                event = event_of(frame)
+                if isinstance(event, Ignored):
+                    self.ignored = frozenset(event.ids)
+                self._take(event)
             case _:
                 await self._take_numbered(frame)
         return None
 
     async def _be_greeted(self, hello: Hello) -> None:
         self.hello = hello
+        self.ignored = frozenset(hello.ignored)
         self._line.silence = 2 * hello.heartbeat
         self.people.begin(msgspec.convert(person, Person) for person in hello.here.get("people", ()))
         if self._seen is None:

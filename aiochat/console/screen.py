@@ -11,7 +11,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.styles import Style
 
 from aiochat.client import ClientError, Ended, Page, Refused, Room, Site
-from aiochat.client.events import Event, Message, Missed, Recorded
+from aiochat.client.events import Edited, Event, Message, Missed, Recorded
 from aiochat.console.completion import Words
 from aiochat.console.lines import Line, answer, line_of, plain, refusal
 
@@ -151,6 +151,8 @@ class Screen:
         self._first = numbers[0] if numbers else self._first
 
     def _show(self, event: Event) -> None:
+        if isinstance(event, Message | Edited) and event.by.id in self.room.ignored:
+            return
         line = line_of(event, self.room.you.id)
         if line is not None:
             show(line)

@@ -9,6 +9,7 @@ import pytest
 from aiochat.client import Ended, Refused, Room
 from aiochat.client.events import (
     Edited,
+    Ignored,
     Joined,
     Left,
     Message,
@@ -18,6 +19,7 @@ from aiochat.client.events import (
     Online,
     Recorded,
     Removed,
+    StatusChanged,
     Typing,
     Unknown,
     event_of,
@@ -307,3 +309,37 @@ def test_what_is_new_to_the_library_disturbs_nobody() -> None:
 def test_a_number_without_its_epoch_is_refused() -> None:
     with pytest.raises(ValueError, match="belong together"):
         Room(None, "lobby", after=5)  # type: ignore[arg-type]
+
+
+async def test_what_people_say_of_themselves_is_known_with_them(
+    house: House, alice: Person, bob: Person
+) -> None:
+    await bob.enters()
+    await bob.says("/status 🌴 By the sea")
+    async with entered(house, alice) as room:
+        await hears(room, Joined)
+        (known,) = [person for person in room.people if person.id == bob.id]
+        assert (known.status.emoji, known.status.text) == ("🌴", "By the sea")
+        await bob.says("/dnd for 1h")
+        told = await hears(room, StatusChanged)
+        assert (told.user.name, told.status.presence, told.status.text) == ("bob", "dnd", "By the sea")
+        assert told.status.until is not None
+        (known,) = [person for person in room.people if person.id == bob.id]
+        assert known.status == told.status
+        await room.say("/away")
+        assert (await hears(room, StatusChanged)).status.presence == "away"
+
+
+async def test_whom_one_ignores_is_known_and_heard_all_the_same(
+    house: House, alice: Person, bob: Person
+) -> None:
+    await bob.enters()
+    async with entered(house, alice) as room:
+        assert room.ignored == frozenset()
+        await room.say("/ignore bob")
+        assert (await hears(room, Ignored)).ids == [bob.id]
+        assert room.ignored == {bob.id}
+        await bob.says("hi")
+        assert (await hears(room, Message)).text == "hi"
+    async with entered(house, alice) as room:
+        assert room.ignored == {bob.id}

@@ -29,7 +29,7 @@ async def test_the_room_as_it_was_stands_there_first(
     await bob.enters()
     for number in range(35):
         await bob.says(f"word {number}.", nonce=f"n-{number}")
-        house.node._buckets.clear()
+        house.node.flood._buckets.clear()
     async with terminal("#lobby", **at_home) as screen:
         await screen.shows(r"bob: word 34\.")
         assert "word 2." not in screen.text
@@ -170,3 +170,16 @@ async def test_a_token_may_stand_in_a_file(at_home: dict[str, str], tmp_path: Pa
     ) as script:
         await script.is_told("by a file")
         assert (await bob.hears("message", by="alice")).text == "by a file"
+
+
+async def test_who_is_ignored_is_not_shown(screen: Terminal, bob: Person, mona: Person) -> None:
+    await bob.enters()
+    await mona.enters()
+    await bob.says("before")
+    await screen.shows("bob: before")
+    screen.types("/ignore bob\r")
+    await screen.shows("You do not hear @bob any more")
+    await bob.says("noise")
+    await mona.says("a word")
+    await screen.shows("mona: a word")
+    assert "noise" not in screen.text
