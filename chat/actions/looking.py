@@ -14,6 +14,10 @@ from chat.node import Node
 from chat.policy import Permission, may
 from chat.times import say_count, say_until
 
+# What people say of themselves is for those they share a room with.
+SHARE_A_ROOM = """SELECT 1 FROM memberships a JOIN memberships b ON b.room_id = a.room_id
+    WHERE a.user_id = %s AND b.user_id = %s AND (a.is_member OR a.present_since IS NOT NULL)
+    AND (b.is_member OR b.present_since IS NOT NULL) LIMIT 1"""
 MOST_LINES = 100
 MOST_ROOMS = 100
 USUAL = 20
@@ -31,7 +35,8 @@ async def about(node: Node, room: Room, member: Member, nick: str) -> str:
     if since is not None:
         said.append(f"a member since {_day(since)}")
     said.append("here now" if one.present_since is not None else "not here now")
-    if status := node.hub.statuses.of(one.user_id).words(one.asked_at):
+    status = node.hub.statuses.of(one.user_id).words(one.asked_at)
+    if status and await node.manager.value(SHARE_A_ROOM, one.user_id, member.user_id):
         said.append(status)
     if one.voiced:
         said.append("may speak while the room is moderated")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.person import Person
+from tests.browser.conftest import Meet
+from tests.browser.person import PASSWORD, Person
+from tests.browser.test_access import PHONE, looks
 
 
 def line_of(viewer: Person, name: str) -> Locator:
@@ -70,3 +74,27 @@ async def test_without_scripts_it_is_read_too(saskia: Person, mateo: Person) -> 
     page = await (await mateo.context.request.get(f"{mateo.site}/rooms/lobby")).text()
     assert '<span class="says">away: lunch</span>' in page.partition("<member-list")[2]
     assert '<span class="says">away: lunch</span>' in page.partition("<message-composer")[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [{}, PHONE], ids=["desktop", "phone"])
+async def test_axe_finds_nothing(
+    saskia: Person, mateo: Person, meet: Meet, scheme: str, screen: dict[str, Any]
+) -> None:
+    await saskia.says("/status 🌴 By the sea, where a line is longer than the list of people has room for")
+    await saskia.is_told("Your status")
+    await mateo.says("noise")
+    await saskia.says("a word")
+    yuki = await meet("yuki", color_scheme=scheme, **screen)
+    await yuki.submits("/register", name="yuki", password=PASSWORD)
+    await yuki.enters("lobby")
+    await yuki.says("/ignore mateo")
+    await yuki.is_told("You do not hear")
+    await yuki.says("/dnd for 2h")
+    await yuki.is_told("Nothing disturbs you")
+    await yuki.says("/status Reading")
+    await yuki.is_told("Your status")
+    found = await looks(yuki)
+    await yuki.log.locator(".fold.unheard").get_by_role("button").click()
+    assert found + await looks(yuki) == []
+    assert not await yuki.page.evaluate("document.documentElement.scrollWidth > innerWidth")

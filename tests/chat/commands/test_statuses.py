@@ -79,6 +79,18 @@ async def test_all_rooms_of_theirs_see_it_and_no_other(
     assert not await olga.tab.has_heard("status")
 
 
+async def test_who_shares_no_room_is_not_told_by_whois(alice: Person, olga: Person, house: House) -> None:
+    carol = await house.person("carol")
+    await house.room("cellar", carol, private=True)
+    await carol.enters("cellar")
+    await carol.says("/away far")
+    await alice.enters()
+    await olga.enters()
+    await house.ranks(olga, Role.MEMBER, "cellar")
+    assert "far" not in (await alice.says("/whois carol")).text
+    assert "away: far" in (await olga.says("/whois carol")).text
+
+
 async def test_not_to_be_disturbed_ends_by_itself(alice: Person, bob: Person, house: House) -> None:
     await alice.enters()
     answer = await alice.says("/dnd for 2h")
