@@ -9,12 +9,13 @@ from redis.exceptions import RedisError
 
 from chat import bin as bins
 from chat.actions.confirming import expect, is_done
+from chat.actions.elsewhere import room_meant
 from chat.actions.ruling import keep_act
 from chat.actions.steering import owner_in
 from chat.errors import NoSuchRoom
 from chat.events import SettingsChanged
 from chat.log import Answer, Request
-from chat.members import Member, find_room
+from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission
@@ -50,7 +51,7 @@ async def destroy(
     Raises NoSuchRoom, NotAllowed, DirectRoom, ConfirmRequired, ConfirmExpired.
     """
     # In this room it is known which is meant, also when the same is asked again after it was destroyed.
-    there = here if slug == here.slug else await find_room(node.manager, slug)
+    there = here if slug == here.slug else await room_meant(node, here, member.user_id, slug, request)
     asked = await expect(node, there, member.user_id, "destroy")
     async with node.journal.transactions([here.id, there.id], member.user_id, request) as logs:
         log = logs[there.id]

@@ -9,12 +9,13 @@ from accounts.errors import NameTaken
 from accounts.names import LONGEST
 from chat.actions import invitations
 from chat.actions.actors import actor_in
+from chat.actions.elsewhere import room_meant
 from chat.actions.hearing import heard_everywhere
 from chat.comings import leave as see_out
 from chat.errors import Already, Conflict, DirectRoom, Disabled, LastOwner, NoSuchRoom, NotAMember, TooLong
 from chat.events import MemberAdded, MemberRemovedSelf, Renamed
 from chat.log import Answer, Request
-from chat.members import Member, admit, find_room
+from chat.members import Member, admit
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
@@ -54,7 +55,7 @@ async def join_by_word(
     # By its link, or by the last word of that alone.
     token = code.strip().rpartition("/")[2]
     try:
-        there = await find_room(node.manager, slug)
+        there = await room_meant(node, here, member.user_id, slug, request)
     except NoSuchRoom:
         # With a code that is no good, a room that is not there answers like one that one may not know of.
         raise invitations.NoInvitation if token else NoSuchRoom from None
@@ -88,7 +89,7 @@ async def leave(
 
     Raises NoSuchRoom, NotAMember, LastOwner, DirectRoom.
     """
-    there = await find_room(node.manager, slug) if slug else here
+    there = await room_meant(node, here, member.user_id, slug, request) if slug else here
     async with node.journal.transactions([here.id, there.id], member.user_id, request) as logs:
         log = logs[there.id]
         goer = await log.member(member.user_id)

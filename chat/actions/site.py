@@ -13,12 +13,13 @@ from accounts import links
 from accounts.events import Suspended, encode, user_topic
 from chat.actions.actors import actor_in
 from chat.actions.confirming import expect, is_done
+from chat.actions.elsewhere import room_meant
 from chat.actions.messages import names_in
 from chat.actions.ruling import named_over, require_rule
 from chat.errors import Archived, NotSet
 from chat.events import MessagePosted
 from chat.log import Answer, Log, Request, digest
-from chat.members import Member, find_room
+from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.parts import parse, tidy
@@ -123,7 +124,7 @@ async def announce(node: Node, room: Room, member: Member, slug: str, text: str,
     Raises NotAllowed, NoSuchRoom, Archived, TooLong, Empty.
     """
     text = tidy(text, node.limits.text)
-    there = await find_room(node.manager, slug)
+    there = await room_meant(node, room, member.user_id, slug, request)
     names = await names_in(node, there.id, text)
     async with node.journal.transactions([room.id, there.id], member.user_id, request) as logs:
         actor = await actor_in(logs[room.id], member.user_id)
