@@ -12,9 +12,9 @@ from accounts import events as account_events
 from accounts.events import user_topic
 from accounts.refs import is_session
 from chat.connection import CloseCode, Connection, Writer
-from chat.events import Ignored, ReadMark, UnreadCount
+from chat.events import Ignored, NotifyLevel, ReadMark, UnreadCount
 from chat.pace import Pace
-from chat.signals import SIGNALS, Belongs, IgnoresMoved, ReadMoved, Stirred
+from chat.signals import SIGNALS, Belongs, IgnoresMoved, NotifyMoved, ReadMoved, Stirred
 from chat.unread import Standing, Unread
 from helpers.bus import Bus
 from helpers.database import Manager
@@ -99,7 +99,7 @@ class Audience:
         """A connection of theirs was greeted with a list of people they ignore."""
         self._ignoring.add(user_id)
 
-    def signal(self, signal: ReadMoved | Belongs | IgnoresMoved) -> None:
+    def signal(self, signal: ReadMoved | Belongs | IgnoresMoved | NotifyMoved) -> None:
         """Tell every process to which this user is connected."""
         self._bus.publish(user_topic(signal.user_id), SIGNALS.encode(signal))
 
@@ -108,7 +108,7 @@ class Audience:
         if user_id not in self._by_user:
             return
         match msgspec.json.decode(payload, type=dict[str, Any]).get("type"):
-            case "read_moved" | "belongs" | "ignores_moved":
+            case "read_moved" | "belongs" | "ignores_moved" | "notify_moved":
                 self._hear_signal(user_id, SIGNALS.decode(payload))
             case _:
                 self._hear_of_account(user_id, account_events.decode(payload))
@@ -129,6 +129,12 @@ class Audience:
             for connection in self.of(user_id):
                 connection.tell(signal.room_id, signal)
             self._look_again(user_id, signal.room_id)
+        elif isinstance(signal, NotifyMoved):
+            wishes = signal.notify.told
+            for connection in self.of(user_id):
+                connection.tell(
+                    signal.room_id, NotifyLevel(signal.slug, wishes.level, wishes.until, wishes.then)
+                )
         elif isinstance(signal, IgnoresMoved):
             self._tasks.once("ignored", self._look_at_ignored([user_id], counts=True))
 

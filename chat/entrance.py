@@ -32,7 +32,8 @@ STATEMENTS = {
 }
 MemberRow = tuple[
     int, str, bool, bool, bool, int, bool,
-    datetime | None, datetime | None, datetime | None, str, str, int | None, int, int, datetime,
+    datetime | None, datetime | None, datetime | None, str, str, int | None, int, int,
+    str, datetime | None, str, datetime,
 ]  # fmt: skip
 """`MEMBER_COLUMNS` in JSON."""
 MEMBERS = msgspec.json.Decoder(MemberRow)

@@ -257,7 +257,16 @@ class Ignored(msgspec.Struct, frozen=True, tag_field="type", tag="ignored"):
     ids: list[int]
 
 
-News = UnreadCount | ReadMark | Ignored
+class NotifyLevel(msgspec.Struct, frozen=True, tag_field="type", tag="notify", omit_defaults=True):
+    """What one person wants to be told of a room, told to their own sockets alone. `room` is its slug."""
+
+    room: str
+    level: str
+    until: datetime | None = None
+    then: str = ""
+
+
+News = UnreadCount | ReadMark | Ignored | NotifyLevel
 """What is told to one person, not to a room."""
 
 RecordedEvent = (

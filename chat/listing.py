@@ -29,4 +29,5 @@ def line_of(room: Listed) -> dict[str, Any]:
         "member": room.member,
         "unread": room.unread,
         "mentions": room.mentions,
+        "notify": room.notify,
     }

@@ -11,13 +11,15 @@ from accounts.names import name_key
 from chat.errors import NoSuchRoom, NotFound
 from chat.events import Person
 from chat.models import Room
+from chat.notify import Notify
 from chat.policy import Role, require_entry
 from chat.suggest import near
 from helpers.database import Manager
 
 MEMBER_COLUMNS = """u.id, u.name, u.is_guest, u.is_admin, coalesce(m.is_member, false), coalesce(m.role, 0),
     coalesce(m.voiced, false), m.muted_until, m.banned_until, m.out_until, coalesce(m.reason, ''),
-    coalesce(m.muted_reason, ''), m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1), clock_timestamp()"""
+    coalesce(m.muted_reason, ''), m.present_since, coalesce(m.read_seq, 0), coalesce(m.floor, 1),
+    coalesce(m.notify, 'mentions'), m.notify_until, coalesce(m.notify_then, 'mentions'), clock_timestamp()"""
 ROOM_FIELDS = tuple(Room._meta.sorted_field_names)  # noqa: SLF001 - peewee's own way to ask
 ROOM_COLUMNS = ", ".join(f"r.{name}" for name in ROOM_FIELDS)
 
@@ -45,6 +47,9 @@ class Member:
     present_since: int | None
     read_seq: int
     floor: int
+    notify: str
+    notify_until: datetime | None
+    notify_then: str
     asked_at: datetime
 
     @property
@@ -56,6 +61,11 @@ class Member:
     def person(self) -> Person:
         """Who it is, as frames tell it."""
         return Person(self.user_id, self.name, self.guest)
+
+    @property
+    def wishes(self) -> Notify:
+        """What they want to be told of this room."""
+        return Notify(self.notify, self.notify_until, self.notify_then).at(self.asked_at)
 
     @property
     def is_muted(self) -> bool:

@@ -77,7 +77,7 @@ class RoomSlug(BaseModel):
 
 
 class Membership(BaseModel):
-    """A user's lasting place in a room: rank, bans and mutes as dates, and how far they have read.
+    """A user's lasting place in a room: rank, bans and mutes as dates, how far they have read, what they are told of.
 
     `present_since` is the number of their `joined` while they are here, else null.
     """
@@ -95,6 +95,9 @@ class Membership(BaseModel):
     read_seq = BigIntegerField()
     read_ordinal = BigIntegerField()
     floor = BigIntegerField()
+    notify = TextField()
+    notify_until = DateTimeTZField(null=True)
+    notify_then = TextField()
     joined_at = DateTimeTZField()
 
     class Meta:

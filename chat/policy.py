@@ -59,6 +59,7 @@ class Permission(Enum):
     UNDO_OWN = "undo_own"
     RENAME_SELF = "rename_self"
     SET_STATUS = "set_status"
+    NOTIFY = "notify"
     REPORT = "report"
     JOIN = "join"
     DIRECT = "direct"
@@ -94,6 +95,7 @@ LEAST_ROLE = {
     Permission.UNDO_OWN: Role.MEMBER,
     Permission.RENAME_SELF: Role.MEMBER,
     Permission.SET_STATUS: Role.MEMBER,
+    Permission.NOTIFY: Role.MEMBER,
     Permission.REPORT: Role.MEMBER,
     Permission.JOIN: Role.MEMBER,
     Permission.DIRECT: Role.MEMBER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chat.events import Person
+from chat.notify import Notify
 from chat.status import Status
 from helpers.codec import Codec
 
@@ -78,6 +79,15 @@ class StatusMoved(msgspec.Struct, frozen=True, tag="status_moved"):
     rooms: list[int]
 
 
+class NotifyMoved(msgspec.Struct, frozen=True, tag="notify_moved"):
+    """Somebody wants to be told otherwise of a room."""
+
+    user_id: int
+    room_id: int
+    slug: str
+    notify: Notify
+
+
 class IgnoresMoved(msgspec.Struct, frozen=True, tag="ignores_moved"):
     """A user wants to hear somebody no more, or again: the list is to be read anew."""
 
@@ -90,5 +100,5 @@ class Remark(msgspec.Struct, frozen=True, tag="remark"):
     node: str
 
 
-Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark | StatusMoved | IgnoresMoved
+Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark | StatusMoved | IgnoresMoved | NotifyMoved
 SIGNALS: Codec[Signal] = Codec(Signal)

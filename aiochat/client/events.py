@@ -248,6 +248,15 @@ class Ignored(Event, frozen=True, kw_only=True):
     ids: list[int] = []
 
 
+class Notify(Event, frozen=True, kw_only=True):
+    """What one wants to be told of a room: `all`, `mentions` or `none`; `then` another, from `until` on."""
+
+    room: str
+    level: str = "mentions"
+    until: datetime | None = None
+    then: str = ""
+
+
 class Notice(Event, frozen=True, kw_only=True):
     """What a command answered, for this client alone; `nonce` is that of the command."""
 
@@ -316,6 +325,7 @@ KINDS: dict[str, type[Event]] = {
     "read": Read,
     "unread": Unread,
     "ignored": Ignored,
+    "notify": Notify,
     "notice": Notice,
 }
 

@@ -159,7 +159,7 @@ async def set_topic(
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A room in a list: who is here now, when it was last alive, and what one has not read there."""
+    """A room in a list: who is here now, when it was last alive, what one has not read there and is told of."""
 
     slug: str
     title: str
@@ -172,6 +172,7 @@ class Listed:
     member: bool
     unread: int
     mentions: int
+    notify: str
 
 
 # A room of two is called by the other one's name.
@@ -184,7 +185,8 @@ LIST = f"""SELECT r.slug, {TITLE}, r.topic, r.kind, coalesce((r.switches->>'priv
     coalesce(m.is_member, false),
     CASE WHEN m.is_member
         THEN greatest(0, r.last_ordinal - greatest(m.read_ordinal, r.cleared_ordinal) - {HIDDEN}) ELSE 0 END,
-    CASE WHEN m.is_member THEN {MENTIONS} ELSE 0 END
+    CASE WHEN m.is_member THEN {MENTIONS} ELSE 0 END,
+    coalesce(CASE WHEN m.notify_until <= now() THEN m.notify_then ELSE m.notify END, 'mentions')
     FROM rooms r LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = %s
     WHERE (m.is_member OR (r.kind = 'room' AND NOT coalesce((r.switches->>'private')::boolean, false)
             AND ((r.switches->>'guests_welcome')::boolean IS TRUE

@@ -4,6 +4,7 @@ from chat.commands.command import CommandTable
 from chat.commands.ignoring import ignoring
 from chat.commands.inviting import inviting
 from chat.commands.moderation import moderation
+from chat.commands.notices import notices
 from chat.commands.oneself import oneself
 from chat.commands.places import places
 from chat.commands.records import records
@@ -15,5 +16,5 @@ from chat.commands.talk import talk
 from chat.commands.words import words
 
 COMMANDS = CommandTable.join(
-    moderation, speech, records, rooms, inviting, talk, words, statuses, ignoring, places, oneself, site
+    moderation, speech, records, rooms, inviting, talk, words, notices, statuses, ignoring, places, oneself, site
 )

@@ -75,11 +75,25 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """One of several things a command does: chosen by how its arguments begin, with a permission of its own."""
+
+    begins: str
+    permission: Permission
+    says: str
+
+    def told(self, switches: Switches | None) -> dict[str, str]:
+        """As `GET /api/commands` tells it."""
+        return {"begins": self.begins, "role": least(self.permission, switches).word, "says": self.says}
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One command. The permission is for menu and help; the action behind it asks the policy itself.
 
     `harmless` lets an unambiguous beginning of the name stand for it; `confirm` says that it asks back first. `shape`
-    is what the usage line says of the arguments where several forms do not read well from the signature.
+    is what the usage line says of the arguments where several forms do not read well from the signature. `forms` are
+    told apart where the permission is that of the one most may use.
     """
 
     name: str
@@ -93,6 +107,7 @@ class Command:
     grammar: Grammar
     handler: Handler
     shape: str = ""
+    forms: tuple[Form, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -132,6 +147,7 @@ class Command:
             "group": self.group,
             "confirm": self.confirm,
             "arguments": [part.told() for part in (*self.grammar.parameters, *self.grammar.options)],
+            **({"forms": [form.told(switches) for form in self.forms]} if self.forms else {}),
         }
 
 
@@ -193,6 +209,7 @@ class CommandTable:
         harmless: bool = False,
         confirm: bool = False,
         shape: str = "",
+        forms: tuple[Form, ...] = (),
     ) -> Callable[[H], H]:
         """Declare the decorated function a command of that name.
 
@@ -217,6 +234,7 @@ class CommandTable:
                     grammar=Grammar.of(handler),
                     handler=handler,
                     shape=shape,
+                    forms=forms,
                 )
             )
             return handler
@@ -280,6 +298,9 @@ class CommandTable:
             lines.append(f"Also: {', '.join(f'/{alias}' for alias in command.aliases)}")
         lowest = least(command.permission, switches)
         lines.append("Who may: everyone" if lowest is Role.GUEST else f"Who may: {lowest.all} and up")
+        for form in command.forms:
+            begun = f"/{command.name} {form.begins}".rstrip() + ("…" if form.begins else "")
+            lines.append(f"{begun} · {form.says} ({least(form.permission, switches).all} and up)")
         if command.confirm:
             lines.append("Asks for confirmation: it cannot be brought back.")
         return "\n".join(lines)

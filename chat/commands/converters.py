@@ -77,6 +77,17 @@ class RoomName(Converter):
 
 
 @dataclass(frozen=True, slots=True)
+class HashedName(RoomName):
+    """A room told apart from a person by its sign."""
+
+    def read(self, token: Token) -> str:
+        if token.quoted or not token.word.startswith("#"):
+            raise Misfit
+        # Without its arguments, `super` does not find the class that `slots` has made anew.
+        return RoomName.read(self, token)
+
+
+@dataclass(frozen=True, slots=True)
 class CommandName(Converter):
     kind: ClassVar[str] = "command"
 
@@ -216,6 +227,8 @@ Nick = Annotated[str, MemberName()]
 """A member's name; the `@` is optional, a name with spaces stands in double quotes."""
 Slug = Annotated[str, RoomName()]
 """A room's address; the `#` is optional."""
+Hashed = Annotated[str, HashedName()]
+"""A room's address with its `#`, where a name may stand instead."""
 Name = Annotated[str, CommandName()]
 """A command's name; the `/` is optional."""
 Day = Annotated[date, Calendar()]

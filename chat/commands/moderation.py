@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from chat.actions import bans, mutes, owners, purging
+from chat.actions import bans, mutes, notifying, owners, purging
 from chat.actions import moderation as actions
 from chat.actions import undo as undoing
-from chat.commands.command import CommandTable, Context
-from chat.commands.converters import Duration, Link, Nick, Number, Rest
+from chat.commands.command import CommandTable, Context, Form
+from chat.commands.converters import Duration, Hashed, Link, Nick, Number, Rest
 from chat.commands.oneself import ONLY_A_PAGE
 from chat.errors import UsageError
 from chat.log import Answer
@@ -21,6 +21,7 @@ moderation = CommandTable("Moderation")
 Count = Annotated[int, Number(1, purging.MOST)]
 PURGE = "N|@user [N|1h]|from <link>"
 LENGTH = "[10m…90d|forever]"
+MUTE = "[#room] or @user [10m] [reason]"
 
 
 @moderation.command(Permission.KICK, aliases=("kick", "remove"), example="/kill @ann off topic")
@@ -68,19 +69,50 @@ async def banlist(context: Context) -> str:
     return "\n".join(lines) or f"Nobody is banned from #{context.room.slug}."
 
 
-@moderation.command(Permission.MUTE, example="/mute @ann 30m off topic")
-async def mute(context: Context, user: Nick, length: Duration | None = None, reason: Rest = "") -> Answer:
-    """Lets them read but not speak, for 10 minutes unless you say otherwise"""
-    if length == timedelta():
-        raise UsageError("/mute @user [10m] [reason]", "/mute @ann 30m off topic")
-    node, room, member = context.node, context.room, context.member
-    return await mutes.mute(node, room, member, user, length, reason, context.request)
+@moderation.command(
+    Permission.NOTIFY,
+    example="/mute @ann 30m off topic",
+    shape=MUTE,
+    forms=(
+        Form("", Permission.NOTIFY, "This room tells you of nothing; again, and it does as before"),
+        Form("#", Permission.NOTIFY, "That room tells you of nothing; again, and it does as before"),
+        Form("@", Permission.MUTE, "They may read but not speak, for 10 minutes unless you say otherwise"),
+    ),
+)
+async def mute(
+    context: Context,
+    room: Hashed = "",
+    user: Nick = "",
+    length: Duration | None = None,
+    reason: Rest = "",
+) -> Answer:
+    """Silences a room for you alone; with a name, that person for all: they read but do not speak"""
+    node, here, member = context.node, context.room, context.member
+    if length == timedelta() or (room and user) or (reason and not user):
+        raise UsageError(f"/mute {MUTE}", "/mute @ann 30m off topic")
+    if not user:
+        return await notifying.toggle(node, here, member, room, context.request)
+    return await mutes.mute(node, here, member, user, length, reason, context.request)
 
 
-@moderation.command(Permission.MUTE, example="/unmute @ann")
-async def unmute(context: Context, user: Nick) -> Answer:
-    """Lets them speak again"""
-    return await mutes.unmute(context.node, context.room, context.member, user, context.request)
+@moderation.command(
+    Permission.NOTIFY,
+    example="/unmute @ann",
+    shape="[#room] or @user",
+    forms=(
+        Form("", Permission.NOTIFY, "This room tells you again of what it did before"),
+        Form("#", Permission.NOTIFY, "That room tells you again of what it did before"),
+        Form("@", Permission.MUTE, "They may speak again"),
+    ),
+)
+async def unmute(context: Context, room: Hashed = "", user: Nick = "") -> Answer:
+    """Takes back /mute: for you alone, or of somebody"""
+    node, here, member = context.node, context.room, context.member
+    if room and user:
+        raise UsageError("/unmute [#room] or @user", "/unmute @ann")
+    if not user:
+        return await notifying.restore(node, here, member, room, context.request)
+    return await mutes.unmute(node, here, member, user, context.request)
 
 
 @moderation.command(Permission.PURGE, example="/purge @ann 1h", shape=PURGE)

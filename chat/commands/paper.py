@@ -41,6 +41,14 @@ works on accounts that are away or never came. Without a length it is 30 days of
 `--purge 1h` hides what they said in that hour. Who is muted reads on, for 10 minutes unless you say otherwise, and
 keeps what they have half written. Both are told by whom, why and until when.
 
+## `/notify` and `/mute`
+
+You are told of what means you, in every room; `/notify all` tells you of every message of this one, `/notify none` of
+nothing, each for a time if you say so: `/notify none for 8h`. It holds on every device, and nobody else sees it.
+`/mute` is `/notify none` and, typed again, the way back, as `/unmute` is; `/mute #room` means another room. With a
+name it is the other `/mute`, of a moderator over a member: the menu says which before you send it. What you are not
+told of stands in the room as ever.
+
 ## `/slowmode`, `/lock` and `/moderated`
 
 In slow mode every member waits between two posts, counted from the last one that was accepted; moderators, owners

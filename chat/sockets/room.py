@@ -17,7 +17,7 @@ from chat.audience import HEARTBEAT
 from chat.channel import Dialect, Listener
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy
-from chat.events import Event, Ignored, News, ReadMark, Recorded, Typing, UnreadCount
+from chat.events import Event, Ignored, News, NotifyLevel, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import plain_words, require_patience, say
 from chat.keys import NODE
 from chat.log import Answer, Request, digest
@@ -217,6 +217,7 @@ class RoomConversation:
                 **({"muted_reason": member.muted_reason} if member.is_muted and member.muted_reason else {}),
                 **({"voiced": True} if member.voiced else {}),
                 **({} if status.says_nothing else {"status": status}),
+                **({} if member.wishes.is_usual else {"notify": member.wishes.told}),
             },
             here=here,
             **({"ignored": self._ignored} if self._ignored else {}),
@@ -339,6 +340,8 @@ class RoomConversation:
     def _tell(self, room_id: int, news: News | Belongs) -> None:
         match news:
             case UnreadCount() if room_id != self.room.id:
+                self.connection.send(text_frame(msgspec.json.encode(news)))
+            case NotifyLevel():
                 self.connection.send(text_frame(msgspec.json.encode(news)))
             case ReadMark() if room_id == self.room.id:
                 self.connection.send(text_frame(msgspec.json.encode(news)))

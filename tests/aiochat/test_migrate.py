@@ -247,3 +247,18 @@ def test_a_site_in_use_learns_who_is_away_and_whom_nobody_wants_to_hear(empty: s
         connection.execute("DELETE FROM users WHERE id = 8")
         assert connection.execute("SELECT count(*) FROM statuses").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM ignores").fetchone() == (0,)
+
+
+def test_members_of_before_are_told_of_mentions(empty: str) -> None:
+    run_up_to(empty, "008_oneself")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("INSERT INTO users (id, name, name_key) VALUES (7, 'olga', 'olga')")
+        connection.execute("INSERT INTO rooms (id, slug, title) VALUES (3, 'lobby', 'The lobby')")
+        connection.execute("INSERT INTO memberships (room_id, user_id, role) VALUES (3, 7, 4)")
+        assert "009_hearing" in migrate(empty)
+        kept = "SELECT role, notify, notify_until, notify_then FROM memberships"
+        assert connection.execute(kept).fetchone() == (4, "mentions", None, "mentions")
+        connection.execute("UPDATE memberships SET notify = 'none', notify_until = now(), notify_then = 'all'")
+        for column in ("notify", "notify_then"):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                connection.execute(f"UPDATE memberships SET {column} = 'loud'")

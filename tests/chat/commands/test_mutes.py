@@ -86,7 +86,7 @@ async def test_an_owner_mutes_a_moderator(mona: Person, olga: Person) -> None:
         ("mona", "/mute mona", "self"),
         ("mona", "/mute olga", "rank"),
         ("mona", "/unmute bob", "not_set"),
-        ("mona", "/unmute", "usage"),
+        ("mona", "/unmute", "not_set"),
         ("mona", "/mut bob", "unknown_command"),
         ("alice", "/voice bob", "no_permission"),
         ("alice", "/devoice bob", "no_permission"),
