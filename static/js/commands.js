@@ -118,8 +118,9 @@ function barred(person, you) {
   return person.role === "owner" ? "the owner" : `${/^[aeio]/.test(person.role) ? "an" : "a"} ${person.role}`
 }
 
-function atName(name) {
-  return /\s/.test(name) ? `"${name}"` : `@${name}`
+/** A name as it is typed: in quotes where a space or a quote is in it. */
+export function atName(name) {
+  return /[\s"]/.test(name) ? `"${name.replaceAll('"', '\\"')}"` : `@${name}`
 }
 
 /** "Moderator" for the last column of the menu. */

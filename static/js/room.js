@@ -75,6 +75,7 @@ const toolbar = new Toolbar(list, (act, article) => {
   const mine = Number(article.dataset.by) === you.id
   if (act === "edit") return mine && article.dataset.text !== undefined && !article.matches(".action")
   if (act === "remove") return mine
+  if (act === "pin") return offers.may("pin")
   if (act === "more") return offers.has(article)
   return true
 })

@@ -19,6 +19,11 @@ export class Silence {
     this.#you = you
   }
 
+  /** How the room is set: who may post, and how often. */
+  get switches() {
+    return this.#switches
+  }
+
   greeted({ you, room }) {
     const known = this.#muted?.until === you.muted_until ? this.#muted : {}
     this.#muted = you.muted_until ? { ...known, until: you.muted_until, reason: you.muted_reason ?? "" } : null

@@ -62,11 +62,6 @@ export function speaking(room, toolbar) {
     composer.focus()
     menu.look()
   })
-  room.people.list.addEventListener("person:chosen", ({ detail }) => {
-    room.people.close()
-    composer.insert(`@${detail.name} `)
-  })
-
   outbox.addEventListener("changed", () => {
     for (const item of outbox.items) if (shown(item)) list.status(item)
     room.banner.waits(outbox.waiting.filter((item) => item.kind === "say").length)
@@ -90,6 +85,12 @@ export function speaking(room, toolbar) {
     // A command is answered at once; where it is not, it is seen waiting.
     else setTimeout(() => outbox.find(item.nonce) && !list.pending(item.nonce) && list.pend(item), 700)
     return undefined
+  }
+
+  /** Send a line that was chosen, not typed: refused, it does not come back into the composer. */
+  room.type = (text) => {
+    const item = outbox.add({ kind: "say", text, byButton: true })
+    if (LEADS.test(text)) leading.add(item.nonce)
   }
 
   /** Go where a command leads that one typed here just now. */

@@ -21,7 +21,7 @@ export class Toolbar {
     )
     list.addEventListener(
       "pointerleave",
-      () => this.#held && !this.#held.contains(document.activeElement) && this.#put(),
+      () => this.#held && !this.#held.matches(":focus-within, .shows") && this.#put(),
     )
     list.addEventListener("focusin", (event) => this.#carry(event.target))
     list.addEventListener("focusout", () =>
@@ -68,7 +68,8 @@ export class Toolbar {
 
   #carry(target) {
     const article = target.closest?.(".message[data-seq]")
-    if (!article || article === this.#held) return
+    // Where a menu is open, or a finger has called the bar, it stays until it is put away.
+    if (!article || article === this.#held || this.#held?.matches(".shows")) return
     this.#put()
     const bar = clone("toolbar-template")
     for (const button of bar.querySelectorAll("button"))
@@ -93,6 +94,7 @@ export class Toolbar {
     clearTimeout(this.#press)
     if (!article || event.target.closest("a, button")) return
     this.#press = setTimeout(() => {
+      this.#put()
       this.#carry(article)
       article.classList.add("shows")
     }, LONG_PRESS)

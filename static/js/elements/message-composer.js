@@ -4,7 +4,7 @@ import { composing, counted, element } from "../dom.js"
 import { left } from "../time.js"
 
 export class MessageComposer extends HTMLElement {
-  #mode = null // {kind: "reply" | "edit", seq, kept}
+  #mode = null // {kind: "reply" | "edit" | "command", seq?, kept?}
   #typed = 0
   #clock = 0
 
@@ -53,7 +53,7 @@ export class MessageComposer extends HTMLElement {
 
   /** The text to keep for the next visit: never half an edit. */
   get draft() {
-    return this.#mode?.kind === "edit" ? this.#mode.kept : this.text
+    return this.#mode?.kept ?? this.text
   }
 
   /** Give words back: they take the place if it is free. Says whether they did. */
@@ -117,6 +117,18 @@ export class MessageComposer extends HTMLElement {
     this.focus()
   }
 
+  /** Lay a command ready, to be finished and sent; what was being written waits until then. */
+  prepare(line) {
+    this.#leave()
+    const kept = this.text
+    if (kept) this.#mode = { kind: "command", kept }
+    this.text = line
+    if (kept) this.#say("What you were writing waits, and comes back.")
+    this.focus()
+    this.#changed()
+    this.menu.look()
+  }
+
   grow() {
     const { field } = this
     field.classList.toggle("as-command", this.isCommand)
@@ -142,10 +154,10 @@ export class MessageComposer extends HTMLElement {
     }
     this.#mode = null
     this.#say("")
-    this.text = ""
+    this.text = mode?.kept ?? ""
     this.menu.close()
-    this.#tell("composer:say", { text, ...(mode ? { reply_to: mode.seq } : {}) })
-    return this.#tell("composer:changed", { text: "" })
+    this.#tell("composer:say", { text, ...(mode?.seq ? { reply_to: mode.seq } : {}) })
+    return this.#tell("composer:changed", { text: this.text })
   }
 
   #keydown = (event) => {
@@ -197,7 +209,7 @@ export class MessageComposer extends HTMLElement {
     const mode = this.#mode
     this.#mode = null
     this.#say("")
-    if (mode?.kind === "edit") this.text = mode.kept
+    if (mode?.kept !== undefined) this.text = mode.kept
     this.#tell("composer:changed", { text: this.text })
   }
 

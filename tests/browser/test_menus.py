@@ -1,0 +1,132 @@
+"""Menus at messages and at people: what they offer, and that each entry is the line one would type."""
+
+from __future__ import annotations
+
+from playwright.async_api import Locator, expect
+
+from tests.browser.conftest import Meet
+from tests.browser.person import PASSWORD, Person
+
+
+def _menu(person: Person) -> Locator:
+    return person.page.get_by_role("menu")
+
+
+def _item(person: Person, words: str) -> Locator:
+    return _menu(person).get_by_role("menuitem", name=words, exact=True)
+
+
+async def _opens_menu_of(person: Person, text: str) -> None:
+    message = person.message(text)
+    await message.hover()
+    await message.get_by_role("button", name="More").click()
+
+
+async def _opens_menu_at(person: Person, name: str) -> None:
+    await person.page.locator("#people").get_by_role("button", name=name).click()
+
+
+async def test_a_moderator_rules_from_the_menu_of_a_message(saskia: Person, mateo: Person) -> None:
+    for text in ("first", "second", "third"):
+        await mateo.says(text)
+        await saskia.reads(text)
+    await _opens_menu_of(saskia, "first")
+    assert await _menu(saskia).get_by_role("menuitem").all_inner_texts() == [
+        "Pin", "Report…", "Remove message", "Mute…", "Kick…", "Ban…", "Purge from here",
+    ]  # fmt: skip
+    await _item(saskia, "Pin").click()
+    await mateo.sees("saskia pinned a message")
+    await _opens_menu_of(saskia, "first")
+    await _item(saskia, "Unpin").click()
+    await mateo.sees("saskia took a pin down")
+
+    await saskia.composer.fill("half a thought")
+    await _opens_menu_of(saskia, "first")
+    await _item(saskia, "Mute…").click()
+    await expect(saskia.composer).to_have_value("/mute @mateo 10m ")
+    await expect(saskia.composer).to_be_focused()
+    await saskia.page.keyboard.type("one is enough")
+    await saskia.presses("Enter")
+    await mateo.sees("saskia muted mateo until ")
+    await expect(saskia.composer).to_have_value("half a thought")
+
+    await _opens_menu_of(saskia, "first")
+    await _item(saskia, "Remove message").click()
+    await expect(mateo.message("Message removed by saskia")).to_have_count(1)
+    await _opens_menu_of(saskia, "second")
+    await _item(saskia, "Purge from here").click()
+    await expect(mateo.message("Message removed by saskia")).to_have_count(3)
+    await expect(saskia.composer).to_have_value("half a thought")
+
+
+async def test_a_member_is_offered_what_a_member_may(saskia: Person, mateo: Person) -> None:
+    await saskia.says("buy things")
+    await mateo.reads("buy things")
+    await _opens_menu_of(mateo, "buy things")
+    assert await _menu(mateo).get_by_role("menuitem").all_inner_texts() == ["Report…"]
+    await _item(mateo, "Report…").click()
+    await mateo.page.keyboard.type("an advertisement")
+    await mateo.presses("Enter")
+    await mateo.is_told("Reported.")
+    await _opens_menu_at(mateo, "saskia")
+    assert await _menu(mateo).get_by_role("menuitem").all_inner_texts() == [
+        "Mention", "Message", "Who is this", "Ignore",
+    ]  # fmt: skip
+    await _item(mateo, "Who is this").click()
+    await mateo.is_told("@saskia")
+    await mateo.says("mine")
+    await expect(mateo.message("mine").get_by_role("button", name="More")).to_have_count(0)
+
+
+async def test_the_people_list_offers_what_fits_somebody(saskia: Person, mateo: Person) -> None:
+    await _opens_menu_at(saskia, "mateo")
+    await expect(_item(saskia, "Unmute")).to_have_count(0)
+    await _item(saskia, "Make a moderator").click()
+    await mateo.sees("saskia made mateo a moderator")
+    await _opens_menu_at(saskia, "mateo")
+    await expect(_item(saskia, "Make a moderator")).to_have_count(0)
+    await _item(saskia, "Make a member again").click()
+    await mateo.sees("saskia made mateo a member again")
+    await _opens_menu_at(saskia, "mateo")
+    await _item(saskia, "Mute…").click()
+    await saskia.presses("Enter")
+    await mateo.sees("saskia muted mateo until ")
+    await _opens_menu_at(saskia, "mateo")
+    await _item(saskia, "Unmute").click()
+    await mateo.sees("saskia lets mateo speak again")
+    await saskia.says("/moderated on")
+    await mateo.sees("saskia lets only those with a voice post")
+    await _opens_menu_at(saskia, "mateo")
+    await _item(saskia, "Give a voice").click()
+    await mateo.sees("saskia gave mateo a voice")
+    await _opens_menu_at(saskia, "mateo")
+    await expect(_item(saskia, "Take the voice")).to_be_visible()
+
+
+async def test_menus_are_walked_by_keys_and_put_away(saskia: Person, mateo: Person) -> None:
+    await mateo.says("a word")
+    await saskia.reads("a word")
+    await saskia.composer.press("Shift+Tab")
+    await saskia.log.focus()
+    await saskia.presses("ArrowUp", "Enter", "ArrowLeft", "Enter")
+    await expect(_item(saskia, "Pin")).to_be_focused()
+    await saskia.presses("ArrowDown", "ArrowDown", "End")
+    await expect(_item(saskia, "Purge from here")).to_be_focused()
+    await saskia.presses("k")
+    await expect(_item(saskia, "Kick…")).to_be_focused()
+    await saskia.presses("Escape")
+    await expect(_menu(saskia)).to_have_count(0)
+    await expect(saskia.message("a word").get_by_role("button", name="More")).to_be_focused()
+    await saskia.presses("Enter", "b", "Enter")
+    await expect(saskia.composer).to_have_value("/ban @mateo ")
+
+
+async def test_menus_work_by_touch(saskia: Person, meet: Meet) -> None:
+    phone = await meet("yuki", viewport={"width": 375, "height": 760}, has_touch=True, is_mobile=True)
+    await phone.submits("/register", name="yuki", password=PASSWORD)
+    await phone.opens("/rooms/lobby")
+    await phone.page.get_by_role("button", name="People").tap()
+    await phone.page.locator("#sheet").get_by_role("button", name="saskia").tap()
+    await _item(phone, "Who is this").tap()
+    await phone.page.locator("#sheet").get_by_role("button", name="Close").tap()
+    await phone.is_told("@saskia")
