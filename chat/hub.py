@@ -12,7 +12,7 @@ import msgspec
 
 from accounts.events import EVERY_USER
 from chat.audience import Audience
-from chat.channel import Channel, Inhabitant, Listener
+from chat.channel import Channel, Inhabitant
 from chat.errors import NoSuchRoom
 from chat.events import (
     BATCHES,
@@ -27,6 +27,7 @@ from chat.events import (
     Undone,
 )
 from chat.history import History
+from chat.listeners import Listener
 from chat.members import ROOM_COLUMNS, ROOM_FIELDS, room_of
 from chat.pace import Pace
 from chat.policy import Role

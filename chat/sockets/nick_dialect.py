@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from chat.channel import Channel, Listener
+from chat.channel import Channel
 from chat.connection import CloseCode, text_frame
 from chat.events import (
     Audited,
@@ -40,6 +40,7 @@ from chat.events import (
     Typing,
     Undone,
 )
+from chat.listeners import Listener
 
 SHOWN_OUT = frozenset({CloseCode.KICKED, CloseCode.BANNED})
 

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from accounts.sessions import claim_of
 from chat.actions import membership
-from chat.channel import Listener
 from chat.commands import COMMANDS
 from chat.commands.command import is_command, parse
 from chat.connection import CloseCode, text_frame
@@ -33,6 +32,7 @@ from chat.events import (
 )
 from chat.input import require_patience, say
 from chat.keys import NODE
+from chat.listeners import Listener
 from chat.log import new_nonce
 from chat.signals import Belongs
 from chat.sockets.room import NoHandshake, RoomConversation, come_in

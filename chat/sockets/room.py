@@ -14,12 +14,12 @@ from accounts.errors import NotSignedIn
 from accounts.sessions import Claim, claim_of, session_lasts
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
-from chat.channel import Dialect, Listener
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy
 from chat.events import Event, Ignored, News, NotifyLevel, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import plain_words, require_patience, say
 from chat.keys import NODE
+from chat.listeners import Dialect, Listener
 from chat.log import Answer, Request, digest
 from chat.members import Member, admit
 from chat.models import Room

@@ -11,9 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from chat.channel import Channel, Dialect, Listener
+from chat.channel import Channel
 from chat.connection import CloseCode
 from chat.events import Event, MessagePosted, Recorded
+from chat.listeners import Dialect, Listener
 from chat.sockets.rooms_frames import frame, message
 
 

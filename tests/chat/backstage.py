@@ -11,9 +11,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from chat.channel import Channel, Listener
+from chat.channel import Channel
 from chat.connection import CloseCode, Connection, Writer
 from chat.events import News, Person
+from chat.listeners import Listener
 from chat.log import digest
 from chat.members import member_in
 from chat.node import Node
