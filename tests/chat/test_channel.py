@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from chat import channel as module
+from chat import listeners
 from chat.channel import Channel
 from chat.connection import CloseCode
 from chat.events import (
@@ -610,7 +611,7 @@ async def test_who_is_put_out_during_a_replay_hears_no_more(
 async def test_what_is_held_is_bounded(
     node: Node, channel: Channel, ear: Seat, lobby: int, ben: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_HELD", 3)
+    monkeypatch.setattr(listeners, "MOST_HELD", 3)
     ear.listener.held = []
     for count in range(4):
         await node.journal.append(words(lobby, ben, str(count)))
