@@ -17,7 +17,7 @@ from chat.node import Node
 from chat.parts import tidy
 from chat.policy import Permission, require
 from chat.signals import StatusMoved
-from chat.status import AWAY, DND, NOTHING, Status
+from chat.status import AWAY, DND, Status
 from chat.statuses import STATUS_COLUMNS, status_of
 from chat.times import say_until
 
@@ -25,10 +25,10 @@ MOST_WORDS = 100
 """In characters: it stands in one line beside a name."""
 
 KNOWN = f"SELECT s.version, {STATUS_COLUMNS} FROM statuses s WHERE s.user_id = %s"
-KEEP = """INSERT INTO statuses AS s (user_id, presence, why, until, emoji, text, text_until)
-    VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (user_id) DO UPDATE SET presence = excluded.presence,
-    why = excluded.why, until = excluded.until, emoji = excluded.emoji, text = excluded.text,
-    text_until = excluded.text_until, version = s.version + 1"""
+# Of two who begin at once, on two devices, the second waits, and changes what the first has kept.
+BEGIN = "INSERT INTO statuses (user_id, version) VALUES (%s, 0) ON CONFLICT DO NOTHING"
+KEEP = """UPDATE statuses SET presence = %s, why = %s, until = %s, emoji = %s, text = %s, text_until = %s,
+    version = version + 1 WHERE user_id = %s"""
 SHARED = """SELECT m.room_id FROM memberships m WHERE m.user_id = %s AND (m.is_member OR m.present_since IS NOT NULL)"""
 
 Change = Callable[[Status, datetime], tuple[Status, str]]
@@ -113,18 +113,20 @@ async def _change(
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await actor_in(log, member.user_id)
             require(actor.role, permission, switches=log.room.set, room=log.room.slug, command=command)
+            await node.manager.execute(BEGIN, actor.user_id)
             row = await node.manager.row(f"{KNOWN} FOR UPDATE", actor.user_id)
-            was = status_of(list(row[1:])).at(log.now) if row is not None else NOTHING
+            assert row is not None
+            was = status_of(list(row[1:])).at(log.now)
             status, log.answer = change(was, log.now)
             await node.manager.execute(
                 KEEP,
-                actor.user_id,
                 status.presence,
                 status.why,
                 status.until,
                 status.emoji,
                 status.text,
                 status.text_until,
+                actor.user_id,
             )
     except Repeated:
         # Whoever kept it may have died before it was told; told again it changes nothing.

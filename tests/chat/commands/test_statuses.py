@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from chat.policy import Role
 from chat.signals import StatusMoved
 from chat.status import Status
+from tests.chat.backstage import until
 from tests.people import House, Person
 
 
@@ -95,8 +97,8 @@ async def test_not_to_be_disturbed_ends_by_itself(alice: Person, bob: Person, ho
     await alice.enters()
     answer = await alice.says("/dnd for 2h")
     assert answer.text.startswith("Nothing disturbs you until ")
-    until = datetime.fromisoformat((await alice.hears("status")).status.until)
-    assert timedelta(hours=1.9) < until - datetime.now(UTC) < timedelta(hours=2.1)
+    end = datetime.fromisoformat((await alice.hears("status")).status.until)
+    assert timedelta(hours=1.9) < end - datetime.now(UTC) < timedelta(hours=2.1)
     assert "do not disturb until" in (await alice.says("/whois alice")).text
     await house.node.manager.execute("UPDATE statuses SET until = now(), version = version + 1")
     await house.node.hub.statuses.read()
@@ -218,6 +220,31 @@ async def test_of_two_changes_the_later_one_holds_in_whatever_order_they_are_tol
     assert hub.statuses.of(alice.id) == late
     assert (await bob.hears("status")).status.why == "late"
     assert not await bob.tab.has_heard("status")
+
+
+async def test_two_changes_at_once_on_two_processes_are_both_kept(
+    alice: Person, far: Person, olga: Person, house: House
+) -> None:
+    await house.room("garden", olga)
+    await house.ranks(alice, Role.MEMBER, "garden")
+    elsewhere = await house.again("alice", alice.id, at=1)
+    await asyncio.gather(
+        alice.posts("/api/rooms/lobby/messages", {"text": "/away lunch"}),
+        elsewhere.posts("/api/rooms/garden/messages", {"text": "/status Reading"}),
+    )
+    both = Status(presence="away", why="lunch", text="Reading")
+    await until(lambda: all(node.hub.statuses.of(alice.id) == both for node in house.nodes))
+
+
+async def test_where_comings_are_not_recorded_a_status_comes_with_its_owner(
+    alice: Person, bob: Person, house: House
+) -> None:
+    await house.sets({"comings_and_goings": False})
+    await bob.enters()
+    await alice.posts("/api/rooms/lobby/messages", {"text": "/away lunch"})
+    await alice.enters()
+    heard = [await bob.hears("here", joined=[{"id": alice.id, "name": "alice"}]), await bob.hears("status")]
+    assert heard[1].status.why == "lunch"
 
 
 async def test_what_was_missed_on_the_bus_is_read(alice: Person, bob: Person, house: House) -> None:
