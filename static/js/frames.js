@@ -9,11 +9,13 @@ const TOLD = new Set(["cleared", "purged"])
 const AGAIN = 2_000
 
 export function frames(room) {
-  const silence = new Silence(room.composer, room.you)
+  const silence = new Silence(room.composer, room.you, () => room.list.lastOf(room.you.id))
   const { page, slug, you, list, composer, index, people, title, socket, outbox, typing, banner, view } = room
   const { reading, ignored } = room
   room.switches = () => silence.switches
   const own = new OwnStatus(composer.querySelector(".own"), {
+  room.pause = (until) => silence.pause(until)
+  const telling = new Notices(room, (text) => outbox.add({ kind: "say", text, byButton: true }))
     type: (text) => outbox.add({ kind: "say", text, byButton: true }),
     quiet: (yes) => title.quiet(yes),
   })

@@ -4,6 +4,8 @@ import { keep, nonce } from "./dom.js"
 
 const AGAIN_FIRST = 1_000
 const AGAIN_LONGEST = 30_000
+// In seconds. Who has to wait for longer than this gets the words back, and sends them then.
+const PATIENCE = 10
 
 /**
  * An item is {nonce, kind: say|edit|remove, text, reply_to?, target?, at, state: waiting|sending|failed}.
@@ -81,7 +83,8 @@ export class Outbox extends EventTarget {
   refused(error) {
     const item = this.find(error.nonce)
     if (!item) return false
-    if (error.temporary) this.#later(item, error)
+    if (error.temporary && !(error.code === "rate_limited" && error.retry_after > PATIENCE))
+      this.#later(item, error)
     else {
       item.state = "failed"
       this.#store(item)

@@ -13,10 +13,14 @@ export class Silence {
   #switches = {}
   #closing = { by: "", reason: "" }
   #over = 0
+  #again = 0
+  #spoke
 
-  constructor(composer, you) {
+  /** `spoke()` gives when you said your last message here, or "". */
+  constructor(composer, you, spoke = () => "") {
     this.#composer = composer
     this.#you = you
+    this.#spoke = spoke
   }
 
   /** How the room is set: who may post, and how often. */
@@ -29,6 +33,13 @@ export class Silence {
     this.#muted = you.muted_until ? { ...known, until: you.muted_until, reason: you.muted_reason ?? "" } : null
     this.#voiced = Boolean(you.voiced)
     this.#switches = { ...room.switches }
+    this.#rest(this.#spoke())
+    this.look()
+  }
+
+  /** Too fast, says the server: words may be sent again at `until`. */
+  pause(until) {
+    this.#again = Math.max(this.#again, until)
     this.look()
   }
 
@@ -42,15 +53,28 @@ export class Silence {
     else if (entry.type === "settings" && entry.changed?.switches) {
       Object.assign(this.#switches, entry.changed.switches)
       if (entry.changed.switches.locked) this.#closing = { by: entry.by.name, reason: entry.reason ?? "" }
-    } else return
+      if ("slow_mode" in entry.changed.switches) {
+        this.#again = 0
+        this.#rest(this.#spoke())
+      }
+    } else if (entry.type === "message" && entry.by.id === this.#you.id) this.#rest(entry.at)
+    else return
     this.look()
+  }
+
+  /** In slow mode one waits after each message. A clock that goes wrong makes no wait longer. */
+  #rest(at) {
+    const pause = (this.#switches.slow_mode ?? 0) * 1_000
+    if (!pause || !at || RULERS.has(this.#you.role)) return
+    this.#again = Math.max(this.#again, Math.min(new Date(at).getTime(), Date.now()) + pause)
   }
 
   /** Say how it stands now. */
   look() {
     clearTimeout(this.#over)
     const rest = this.#muted ? new Date(this.#muted.until) - Date.now() : 0
-    if (rest > 0) this.#over = setTimeout(() => this.look(), Math.min(rest, 2 ** 31 - 1))
+    const waits = [rest, this.#again - Date.now()].filter((wait) => wait > 0)
+    if (waits.length) this.#over = setTimeout(() => this.look(), Math.min(...waits, 2 ** 31 - 1))
     const why = this.#why(rest)
     if (why) this.#composer.forbid(why)
     else this.#composer.allow()
@@ -67,7 +91,17 @@ export class Silence {
         until,
       }
     }
-    if (RULERS.has(this.#you.role)) return null
+    const closed = RULERS.has(this.#you.role) ? null : this.#closed(locked, moderated)
+    if (closed || this.#again <= Date.now()) return closed
+    return {
+      words: this.#switches.slow_mode ? "Slow mode: the next message in" : "That was too fast. The next message in",
+      soft: "You can go on writing.",
+      until: this.#again,
+      open: true,
+    }
+  }
+
+  #closed(locked, moderated) {
     if (locked)
       return {
         words: `Locked${this.#closing.by ? ` by ${this.#closing.by}` : ""}: only moderators post.`,

@@ -67,9 +67,10 @@ export function speaking(room, toolbar) {
     room.banner.waits(outbox.waiting.filter((item) => item.kind === "say").length)
   })
   outbox.addEventListener("sent", ({ detail: { item, ack } }) => sent(item, ack))
-  outbox.addEventListener("held", ({ detail: { item, error } }) =>
-    list.status({ ...item, state: "waiting" }, error.message),
-  )
+  outbox.addEventListener("held", ({ detail: { item, error } }) => {
+    list.status({ ...item, state: "waiting" }, error.message)
+    pause(error)
+  })
   outbox.addEventListener("refused", ({ detail: { item, error } }) => refused(item, error))
 
   for (const item of outbox.items) if (item.kind === "say") list.pend(item, true)
@@ -117,11 +118,20 @@ export function speaking(room, toolbar) {
   }
 
   function refused(item, error) {
-    if (item.kind === "say" && !isCommand(item.text)) return list.status(item, error.message)
+    pause(error)
+    if (item.kind === "say" && !isCommand(item.text)) {
+      if (error.code !== "rate_limited" || !composer.giveBack(item.text)) return list.status(item, error.message)
+      return discard(item.nonce)
+    }
     outbox.discard(item.nonce)
     list.drop(item.nonce)
     const back = item.kind !== "remove" && !item.byButton && composer.giveBack(item.text)
     return list.notice(notice(error.message, ways(item, error, back)))
+  }
+
+  /** Too fast: the composer says for how long. */
+  function pause({ code, retry_after }) {
+    if (code === "rate_limited" && retry_after) room.pause(Date.now() + retry_after * 1_000)
   }
 
   /** What can be done about a refusal: the near command, or the words as words. */

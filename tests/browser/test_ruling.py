@@ -77,15 +77,32 @@ async def test_the_room_says_how_it_is_set_and_the_composer_why_it_waits(
     await mateo.sees("saskia set a pause of 1 minute between two posts")
 
 
-async def test_in_slow_mode_words_wait_and_are_sent(saskia: Person, mateo: Person) -> None:
-    await saskia.says("/slowmode 5s")
-    await mateo.sees("saskia set a pause of 5 seconds between two posts")
+async def test_in_slow_mode_the_composer_counts_down_and_keeps_the_words(
+    saskia: Person, mateo: Person
+) -> None:
+    reason = mateo.page.locator("#why-not")
+    await saskia.says("/slowmode 6s")
+    await mateo.sees("saskia set a pause of 6 seconds between two posts")
     await mateo.says("one")
     await saskia.reads("one")
+    await expect(reason).to_contain_text("Slow mode: the next message in")
+    await expect(reason.locator(".left")).to_contain_text("0:0")
     await mateo.says("two")
-    await expect(mateo.waiting).to_contain_text("Slow mode: you can post again in ")
-    await saskia.reads("two")
+    await expect(mateo.composer).to_have_value("two")
     await expect(mateo.waiting).to_have_count(0)
+    await expect(reason).to_be_hidden()
+    await mateo.composer.press("Enter")
+    await saskia.reads("two")
+    await saskia.says("/slowmode 1h")
+    await mateo.sees("saskia set a pause of 1 hour between two posts")
+    await expect(reason.locator(".left")).to_contain_text("59:")
+    await mateo.says("/who")
+    await mateo.is_told("here in #lobby")
+    await mateo.page.reload()
+    await mateo.is_here()
+    await expect(reason.locator(".left")).to_contain_text("59:")
+    await saskia.says("/slowmode off")
+    await expect(reason).to_be_hidden()
 
 
 async def test_hidden_messages_come_back_in_every_page(saskia: Person, mateo: Person) -> None:

@@ -7,6 +7,7 @@ export class MessageComposer extends HTMLElement {
   #mode = null // {kind: "reply" | "edit" | "command", seq?, kept?}
   #typed = 0
   #clock = 0
+  #paused = false
 
   connectedCallback() {
     this.addEventListener("submit", this.#submit)
@@ -73,8 +74,11 @@ export class MessageComposer extends HTMLElement {
     this.#changed()
   }
 
-  /** Nothing can be sent until it is allowed again: `words` why, `soft` what all the same, `until` when. */
-  forbid({ words, soft, until }) {
+  /**
+   * Nothing can be sent until it is allowed again: `words` why, `soft` what all the same, `until` when. Where it is
+   * `open` one writes on, and commands go out.
+   */
+  forbid({ words, soft, until, open = false }) {
     const why = this.querySelector(".reason")
     const said = `${words}\n${soft}`
     clearInterval(this.#clock)
@@ -85,10 +89,11 @@ export class MessageComposer extends HTMLElement {
     why.querySelector("b").textContent = words
     why.querySelector(".soft").textContent = soft
     why.hidden = false
-    this.querySelector(".composer").classList.add("cannot")
-    this.field.readOnly = true
+    this.#paused = open
+    this.querySelector(".composer").classList.toggle("cannot", !open)
+    this.field.readOnly = !open
     this.field.setAttribute("aria-describedby", why.id)
-    this.menu.close()
+    if (!open) this.menu.close()
   }
 
   allow() {
@@ -96,6 +101,7 @@ export class MessageComposer extends HTMLElement {
     clearInterval(this.#clock)
     if (why.hidden) return
     why.hidden = true
+    this.#paused = false
     delete why.dataset.said
     this.querySelector(".composer").classList.remove("cannot")
     this.field.readOnly = false
@@ -148,6 +154,7 @@ export class MessageComposer extends HTMLElement {
     const over = this.#over(text)
     if (!text || over) return this.focus()
     const mode = this.#mode
+    if (this.#paused && !this.isCommand && mode?.kind !== "edit") return this.focus()
     if (mode?.kind === "edit") {
       if (text !== mode.was) this.#tell("composer:edit", { target: mode.seq, text })
       return this.#leave()

@@ -57,6 +57,11 @@ export class MessageList extends HTMLElement {
     return this.#spoke
   }
 
+  /** When somebody said their last message that is drawn and numbered, or "". */
+  lastOf(id) {
+    return [...this.querySelectorAll(`.message[data-seq][data-by="${Number(id)}"]`)].at(-1)?.dataset.at ?? ""
+  }
+
   /** One entry more at the end, or a change of what stands already. Gives the line it drew, if any. */
   apply(entry) {
     switch (entry.type) {
