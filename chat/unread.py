@@ -21,6 +21,8 @@ STANDING = f"""SELECT m.user_id, m.room_id, r.slug, r.last_ordinal, greatest(m.r
 
 
 ALL = 0
+# In the place of a person: everybody is to be told, also that nothing waits any more.
+ANEW = -1
 
 
 @dataclass(slots=True)
@@ -107,7 +109,8 @@ class Unread:
                     standing = found[user_id][room_id]
                     # What an ignored one said stirs the room, and for who ignores them nothing has happened.
                     stirred = (ALL, room_id) in missed and (standing.waits or not standing.ignores)
-                    if stirred or not missed.isdisjoint({(user_id, room_id), (user_id, ALL)}):
+                    told = {(ANEW, room_id), (user_id, room_id), (user_id, ALL)}
+                    if stirred or not missed.isdisjoint(told):
                         concerned[user_id, room_id] = standing
                 if not self._missed:
                     self._settle(found)
@@ -138,7 +141,7 @@ class Unread:
     def stir(self, stirred: Stirred) -> list[tuple[int, Standing]]:
         """Take in that something was said; the people here whom it concerns, and where they stand now."""
         if self._newcomers:
-            self._missed.add((ALL, stirred.room_id))
+            self._missed.add((ANEW if stirred.anew else ALL, stirred.room_id))
         concerned: list[tuple[int, Standing]] = []
         for user_id in self.members(stirred.room_id):
             standing = self._people[user_id][stirred.room_id]

@@ -198,3 +198,29 @@ async def test_a_mention_known_already_is_not_counted_again(
     await counted(unread, garden, ann)
     ((_, standing),) = unread.stir(Stirred(garden, 3, 3, [(ann.id, 1), (ann.id, 2), (ann.id, 3)]))
     assert (standing.count, standing.mentions) == (3, 3)
+
+
+async def test_who_ignores_the_one_who_spoke_is_told_of_what_others_did_alone(
+    node: Node, unread: Unread, garden: int, ann: Person, ben: Person, max_: Person, backstage: Backstage
+) -> None:
+    await backstage.joins(garden, max_)
+    await node.manager.execute("INSERT INTO ignores (user_id, ignored_id) VALUES (%s, %s)", ann.id, ben.id)
+    unread.follow(ann.id)
+    unread.follow(max_.id)
+    await node.journal.append(words(garden, ben, "one", mentions=[ann.id]))
+    assert unread.stir(Stirred(garden, 1, 1, [(ann.id, 1)])) == []
+    assert [(who, one.count, one.mentions) for who, _, one in await unread.welcome()] == [(max_.id, 1, 0)]
+    await node.journal.append(words(garden, max_, "two", mentions=[ann.id]))
+    concerned = dict(unread.stir(Stirred(garden, 2, 2, [(ann.id, 2)])))
+    assert concerned[ann.id].ignores
+    ((who, standing),) = await unread.count_anew(garden, [ann.id])
+    assert (who, standing.count, standing.mentions) == (ann.id, 1, 1)
+
+
+async def test_who_ignores_somebody_is_told_too_when_nothing_waits_any_more(
+    node: Node, unread: Unread, garden: int, ann: Person, ben: Person
+) -> None:
+    await node.manager.execute("INSERT INTO ignores (user_id, ignored_id) VALUES (%s, %s)", ann.id, ben.id)
+    unread.follow(ann.id)
+    assert unread.stir(Stirred(garden, 1, 0, anew=True)) == []
+    assert [(who, one.count) for who, _, one in await unread.welcome()] == [(ann.id, 0)]
