@@ -67,8 +67,11 @@ class TokenBucket:
 
     def _fill(self) -> None:
         now = self._clock()
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._rate)
-        self._filled_at = now
+        passed = now - self._filled_at
+        if passed > 0:
+            filled = self._tokens + passed * self._rate
+            self._tokens = filled if filled < self._burst else self._burst
+            self._filled_at = now
 
     def require(self, tokens: float = 1.0) -> None:
         """Take. Raises `RateLimited`."""

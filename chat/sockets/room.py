@@ -246,10 +246,9 @@ class RoomConversation:
         post = plain_words(self.node, self.channel.room, self.listener.member, asked.text, nonce)
         if post is None:
             return False
-        if self.socket.takes(1):
-            post.then = partial(self._said, nonce)
-            self.node.journal.put(post)
-            self.socket.begins()
+        post.then = partial(self._said, nonce)
+        self.node.journal.put(post)
+        self.socket.begins()
         return True
 
     def _said(self, nonce: str, answer: Answer | AppError) -> None:

@@ -159,7 +159,8 @@ class Socket:
         """Take frames until the end, one after the other; binary ones are refused where nobody hears them.
 
         `hear_at_once` is offered each text that nothing waits before: False sends it on to `hear`. What it leaves
-        under way it says by `begins` and `ended`; `hear` has its turn when all that is over.
+        under way it says by `begins` and `ended`; `hear` has its turn when all that is over. It counts by itself what
+        it takes; what it refuses is counted here.
         """
         loop = asyncio.get_running_loop()
         if hear_at_once is not None:
@@ -206,7 +207,8 @@ class Socket:
             try:
                 return hear(data)
             except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
-                self._tell(error, data, refuse)
+                if self.takes(1):
+                    self._tell(error, data, refuse)
                 return True
 
         return at_once

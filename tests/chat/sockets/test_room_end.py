@@ -111,6 +111,14 @@ async def test_saying_too_much_at_once_is_asked_to_wait(alice: Person, house: Ho
     assert why.retry_after > 50
 
 
+async def test_who_goes_on_after_being_asked_to_wait_is_let_go(alice: Person, house: House) -> None:
+    house.node.limits = replace(house.node.limits, burst=1, rate=0.001)
+    await alice.enters()
+    for number in range(12):
+        await alice.tab.sends({"type": "say", "nonce": f"n-{number}", "text": "me, me"})
+    assert await alice.tab.is_closed() == 4429
+
+
 async def test_a_flood_of_frames_ends_the_socket(alice: Person, house: House) -> None:
     house.node.limits = replace(house.node.limits, burst=1, rate=0.001)
     hello = await alice.enters()
