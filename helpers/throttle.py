@@ -70,7 +70,7 @@ class TokenBucket:
         passed = now - self._filled_at
         if passed > 0:
             filled = self._tokens + passed * self._rate
-            self._tokens = filled if filled < self._burst else self._burst
+            self._tokens = min(self._burst, filled)
             self._filled_at = now
 
     def require(self, tokens: float = 1.0) -> None:
