@@ -21,7 +21,7 @@ function argumentAt(before, start, command) {
   const tokens = [...before.slice(start).matchAll(/"[^"]*"?|\S+/g)]
   const inside = tokens.length && !/\s$/.test(before) ? tokens.at(-1) : null
   const index = inside ? tokens.length - 1 : tokens.length
-  const positional = command.arguments.filter((argument) => !argument.option)
+  const positional = placesOf(command, tokens[0]?.[0] ?? "")
   const last = positional.length - 1
   const here = Math.min(index, Math.max(last, 0))
   const argument = positional[here] ?? null
@@ -32,10 +32,31 @@ function argumentAt(before, start, command) {
     command,
     index: here,
     argument: index > last && !whole ? null : argument,
+    form: formOf(command, tokens[0]?.[0] ?? ""),
     query: inside ? inside[0].replace(/^["@]+/, "").toLowerCase() : "",
     from: inside ? start + inside.index : before.length,
     to: before.length,
   }
+}
+
+/** The places to fill from left to right. A room that may stay away is told from a person by its sign. */
+function placesOf(command, first) {
+  const places = command.arguments.filter((argument) => !argument.option)
+  const [room, next] = places
+  if (room?.kind !== "room" || next?.kind !== "member") return places
+  return first.startsWith("#") ? [room] : places.slice(1)
+}
+
+/** Which of its forms a command has with these first letters; null where it has one only. */
+function formOf(command, first) {
+  const begins = !first || first.startsWith("#") ? first.slice(0, 1) : "@"
+  return command.forms?.find((form) => form.begins === begins) ?? null
+}
+
+/** Whether one may do to a person what a command does to them. */
+export function mayToPeople(command, you) {
+  const form = command.forms?.find(({ begins }) => begins === "@")
+  return !form || ROLES.indexOf(you.role) >= ROLES.indexOf(form.role)
 }
 
 /** The commands that fit what is typed: those that begin so, then those that contain it. */
@@ -60,6 +81,7 @@ export function candidates(where, { commands, people, rooms = [], spoke, you }) 
   const { argument, command, query } = where
   switch (argument?.kind) {
     case "member":
+      if (!mayToPeople(command, you)) return []
       return persons(command, query, people, spoke, you)
     case "room":
       return rooms

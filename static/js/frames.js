@@ -2,6 +2,7 @@
 
 import { Draft } from "./drafts.js"
 import { notice } from "./notices.js"
+import { Notices } from "./notify.js"
 import { Silence } from "./silence.js"
 import { OwnStatus } from "./status.js"
 
@@ -13,11 +14,14 @@ export function frames(room) {
   const { page, slug, you, list, composer, index, people, title, socket, outbox, typing, banner, view } = room
   const { reading, ignored } = room
   room.switches = () => silence.switches
-  const own = new OwnStatus(composer.querySelector(".own"), {
   room.pause = (until) => silence.pause(until)
   const telling = new Notices(room, (text) => outbox.add({ kind: "say", text, byButton: true }))
+  const own = new OwnStatus(composer.querySelector(".own"), {
     type: (text) => outbox.add({ kind: "say", text, byButton: true }),
-    quiet: (yes) => title.quiet(yes),
+    quiet: (yes) => {
+      title.quiet(yes)
+      telling.quiet(yes)
+    },
   })
   let looking = 0
 
@@ -30,6 +34,7 @@ export function frames(room) {
     if (hello.limits?.text) composer.dataset.limit = hello.limits.text
     headOf(hello.room)
     silence.greeted(hello)
+    telling.greeted(hello)
     own.show(hello.you.status)
     ignore(hello.ignored ?? [])
   })
@@ -68,7 +73,12 @@ export function frames(room) {
     },
     read: (frame) => reading.marked(frame.seq),
     unread: (frame) => {
+      telling.elsewhere(frame, index.standing(frame.room))
       index.update(frame)
+      elsewhere()
+    },
+    notify: (frame) => {
+      telling.heard(frame)
       elsewhere()
     },
   }
@@ -99,7 +109,9 @@ export function frames(room) {
     if (other) {
       typing.stop(entry.by.id)
       const line = watch(entry)
-      reading.heard(entry.seq, line?.matches(".for-you") ?? false)
+      const meant = line?.matches(".for-you") ?? false
+      reading.heard(entry.seq, meant)
+      telling.message(entry, meant)
     } else {
       view.hear(entry)
       reading.look()

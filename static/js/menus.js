@@ -1,12 +1,13 @@
 // The menus at messages and at people: each entry sends the line one would type, or lays it ready in the composer.
 
 import { onMessage, onPerson } from "./acts.js"
+import { mayToPeople } from "./commands.js"
 import { popup } from "./popup.js"
 
 export function menus(room) {
   const { list, composer, people, you, ignored } = room
 
-  const may = (name) => room.commands.now().some((command) => command.name === name)
+  const may = (name) => room.commands.now().some((command) => command.name === name && mayToPeople(command, you))
 
   /** The groups of the menu of a message; empty where there is nothing one may do. */
   function groupsOn(article) {

@@ -5,6 +5,7 @@ export class Title {
   #here = 0
   #elsewhere = 0
   #quiet = false
+  #hushed = false
 
   constructor() {
     this.#base = document.title
@@ -26,13 +27,19 @@ export class Title {
     this.#draw()
   }
 
+  /** A room that tells you of nothing is not counted. */
+  hush(yes) {
+    this.#hushed = yes
+    this.#draw()
+  }
+
   rename(base) {
     this.#base = base
     this.#draw()
   }
 
   #draw() {
-    const count = this.#quiet ? 0 : this.#here + this.#elsewhere
+    const count = this.#quiet ? 0 : (this.#hushed ? 0 : this.#here) + this.#elsewhere
     document.title = count ? `(${count}) ${this.#base}` : this.#base
   }
 }

@@ -1,7 +1,7 @@
 // The menu that opens on a slash in the first column: commands, then what each argument may be.
 // It stays a textbox for screen readers, with the wiring of a combobox while the menu is open.
 
-import { candidates, fitting, stage, usageTokens, whoMay } from "../commands.js"
+import { candidates, fitting, mayToPeople, stage, usageTokens, whoMay } from "../commands.js"
 import { composing, element, plural } from "../dom.js"
 import { ink, rank } from "../message.js"
 import { ago } from "../time.js"
@@ -109,7 +109,7 @@ export class CommandMenu extends HTMLElement {
     }).slice(0, 50)
     this.#options = offered.map((one) => ({ ...one, insert: `${one.insert} `, from: where.from }))
     const header = element("header")
-    header.append(usage(where), element("p", "", where.command.help))
+    header.append(usage(where), element("p", "", saysOf(where, source.you)))
     if (!this.#options.length) return this.#show([header], "", -1)
     const people = where.argument.kind === "member"
     const list = listbox(people ? `People to ${where.command.name}` : where.argument.name)
@@ -224,6 +224,12 @@ export class CommandMenu extends HTMLElement {
       150,
     )
   }
+}
+
+/** What the line would do as it stands: of several forms the one that is typed, and whose it is where it is not yours. */
+function saysOf({ form, command }, you) {
+  if (!form) return command.help
+  return form.begins !== "@" || mayToPeople(command, you) ? form.says : `${form.says}. For ${form.role}s and up`
 }
 
 function listbox(label) {

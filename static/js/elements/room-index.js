@@ -13,9 +13,38 @@ export class RoomIndex extends HTMLElement {
     link.classList.toggle("unread", count > 0 || mentions > 0)
   }
 
-  /** How often others mean you elsewhere. */
+  /** Where a room stands, as this page shows it. */
+  standing(room) {
+    const link = this.#link(room)
+    const shown = (badge) => Number(link?.querySelector(`${badge}:not([hidden]) .n`)?.textContent.replace(/\D/g, "") ?? 0)
+    return { count: shown(".count"), mentions: shown(".at-you") }
+  }
+
+  /** You want to be told of a room so: `all`, `mentions` or `none`. */
+  wishes(room, level) {
+    const link = this.#link(room)
+    if (link) link.dataset.notify = level
+  }
+
+  level(room) {
+    return this.#link(room)?.dataset.notify ?? "mentions"
+  }
+
+  isDirect(room) {
+    return this.#link(room)?.querySelector(".sign").textContent.trim() === "@"
+  }
+
+  name(room) {
+    return this.#link(room)?.querySelector(".what").firstChild.textContent ?? room
+  }
+
+  #link(room) {
+    return this.querySelector(`a[data-slug="${CSS.escape(room)}"]`)
+  }
+
+  /** How often others mean you elsewhere, in rooms that are to tell you of it. */
   get mentions() {
-    return [...this.querySelectorAll(".at-you:not([hidden]) .n")].reduce(
+    return [...this.querySelectorAll('a:not([data-notify="none"]) .at-you:not([hidden]) .n')].reduce(
       (sum, one) => sum + Number(one.textContent.replace(/\D/g, "")),
       0,
     )
@@ -33,6 +62,7 @@ export class RoomIndex extends HTMLElement {
     link.removeAttribute("aria-current")
     link.href = `/rooms/${slug}`
     link.dataset.slug = slug
+    link.dataset.notify = room.notify
     link.querySelector(".sign").textContent = room.kind === "direct" ? "@" : "#"
     link.querySelector(".what").textContent = room.title || slug
     const lists = this.querySelectorAll("ul")
