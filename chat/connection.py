@@ -42,6 +42,10 @@ class CloseCode(IntEnum):
     NORMAL = 1000
 
 
+BY_ONESELF = {CloseCode.NORMAL, CloseCode.ROOM_GONE}
+"""How a socket ends by what was asked on it: whoever asked is answered before."""
+
+
 class Line(Protocol):
     """The transport under a socket, as asyncio gives it."""
 
@@ -112,16 +116,19 @@ class Connection:
 
     `session` is the reference of the session or token it came by, `session_epoch` its user's at that time, `end` closes
     it with a code and a reason, `news` says in its protocol what concerns its user in some room. Room 0 stands for all.
-    A frame is a whole WebSocket frame, shared by all who get the same. Nothing here waits for a reader.
+    A frame is a whole WebSocket frame, shared by all who get the same. Nothing here waits for a reader. While it is
+    `answering`, what is asked on it is being done, and an end that may come of that waits for the answer.
     """
 
     __slots__ = (
         "_end",
+        "_ending",
         "_frames",
         "_line",
         "_news",
         "_stalled_since",
         "_writer",
+        "answering",
         "closing",
         "heard_at",
         "id",
@@ -150,6 +157,8 @@ class Connection:
         self.session_epoch = session_epoch
         self.heard_at = asyncio.get_running_loop().time()
         self.closing: CloseCode | None = None
+        self.answering = False
+        self._ending: tuple[CloseCode, str] | None = None
         self._line = line
         self._writer = writer
         self._end = end
@@ -181,11 +190,20 @@ class Connection:
         """Send what is owed if the reader keeps up, then close. Once only."""
         if self.closing is not None:
             return
+        if self.answering and code in BY_ONESELF:
+            self._ending = self._ending or (code, reason)
+            return
         if self._frames and self._stalled_since is None:
             self._put(b"".join(self._frames))
         self.closing = code
         self._frames.clear()
         self._end(code, reason)
+
+    def answered(self) -> None:
+        """What was asked is answered: the end may come that waited for it."""
+        self.answering = False
+        if self._ending is not None:
+            self.close(*self._ending)
 
     def ping(self) -> None:
         """Ask for a sign of life, unless bytes lie here that have not been taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -72,7 +72,7 @@ class Hub:
         self._channels: dict[int, Channel] = {}
         self._opening: Locks[int] = Locks()
         self._stirred: dict[int, Stirred] = {}
-        self._asked: dict[str, tuple[set[str], asyncio.Event]] = {}
+        self._asked: dict[str, Callable[[str], None]] = {}
         self._tasks = Tasks("hub")
         self.remark = asyncio.Event()
 
@@ -160,10 +160,7 @@ class Hub:
                     self._tasks.once("hearing", self._hear_up_to(id, room_id, seq))
             case Heard(id=id, node=node):
                 if id in self._asked:
-                    waiting, done = self._asked[id]
-                    waiting.discard(node)
-                    if not waiting:
-                        done.set()
+                    self._asked[id](node)
             case StatusMoved():
                 self._hear_status(signal)
             case Remark():
@@ -280,21 +277,52 @@ class Hub:
     async def confirm(self, room_id: int, seq: int, nodes: Iterable[str]) -> set[str]:
         """Wait until these processes have delivered up to a number; those that did not say so within a second."""
         waiting = set(nodes) - {self.name}
+
+        def is_last(node: str) -> bool:
+            waiting.discard(node)
+            return not waiting
+
+        if not await self._ask(room_id, seq, is_last):
+            log.warning("hub: %s did not confirm %d in room %d", ", ".join(waiting) or "we", seq, room_id)
+        return waiting
+
+    async def confirm_by_all(self, room_id: int, seq: int, processes: int) -> int:
+        """The same for every process, of which there are so many; how many did not say so within a second."""
+        answered = {self.name}
+
+        def is_last(node: str) -> bool:
+            answered.add(node)
+            return len(answered) >= processes
+
+        if await self._ask(room_id, seq, is_last):
+            return 0
+        # Perhaps they all did, and it is we who could not read the log.
+        silent = max(1, processes - len(answered))
+        log.warning("hub: %d processes did not confirm %d in room %d", silent, seq, room_id)
+        return silent
+
+    async def _ask(self, room_id: int, seq: int, is_last: Callable[[str], bool]) -> bool:
+        """Ask all processes, and deliver here; False where the last answer did not come within a second."""
         question, done = secrets.token_hex(8), asyncio.Event()
-        self._asked[question] = waiting, done
-        if waiting:
+
+        def answer(node: str) -> None:
+            if is_last(node):
+                done.set()
+
+        self._asked[question] = answer
+        # Perhaps nobody else is to be waited for.
+        answer(self.name)
+        if not done.is_set():
             self._bus.publish(NODES, SIGNALS.encode(HaveYouHeard(question, self.name, room_id, seq)))
-        else:
-            done.set()
         try:
             async with asyncio.timeout(self._pace.confirm):
                 await self._read_up_to(room_id, seq)
                 await done.wait()
         except TimeoutError:
-            log.warning("hub: %s did not confirm %d in room %d", ", ".join(waiting) or "we", seq, room_id)
+            return False
         finally:
             del self._asked[question]
-        return waiting
+        return True
 
     async def _keep_checking(self) -> None:
         while True:

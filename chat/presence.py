@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from redis.asyncio import Redis
 
+from chat.signals import NODES
 from helpers.questions import Questions
 from helpers.together import Together
 
@@ -97,6 +98,11 @@ class Presence:
             node = mark.decode().partition("/")[0]
             found[node] = found.get(node, 0) + 1
         return found
+
+    async def processes(self) -> int:
+        """How many processes hear what is told to all of them. Raises RedisError, OSError."""
+        ((_, count),) = await self._redis.pubsub_numsub(NODES)
+        return int(count)
 
     async def is_known(self) -> bool:
         """False, once, when Redis has forgotten everything: then all marks are to be made again."""

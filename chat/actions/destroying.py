@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+import msgspec
 from redis.exceptions import RedisError
 
 from chat import bin as bins
 from chat.actions.confirming import expect, is_done
 from chat.actions.elsewhere import room_meant
+from chat.actions.hearing import heard_by_all
 from chat.actions.ruling import keep_act
 from chat.actions.steering import owner_in
 from chat.errors import NoSuchRoom
@@ -47,7 +49,8 @@ async def destroy(
 ) -> Answer:
     """End a room: nobody is in it any more, every socket there closes, and its addresses are free.
 
-    It is asked twice; `by_name` where the room's name was typed in the page instead. The receipt is kept `here`.
+    Returns when every process has let go of it, or after a second. It is asked twice; `by_name` where the room's name
+    was typed in the page instead. The receipt is kept `here`.
     Raises NoSuchRoom, NotAllowed, DirectRoom, ConfirmRequired, ConfirmExpired.
     """
     # In this room it is known which is meant, also when the same is asked again after it was destroyed.
@@ -80,10 +83,11 @@ async def destroy(
         ].answer = (
             f"#{log.room.slug} is gone: {messages}. It rests in the bin until {say_moment(until, log.now)}."
         )
-    await node.hub.confirm(there.id, changed.seq, ())
+    silent = await heard_by_all(node, there.id, changed.seq)
     try:
         await bins.forget_head(node.redis, there.id)
     except (RedisError, OSError) as error:
         logger.warning("destroy: the bin will forget how far room %d had come: %s", there.id, error)
     await is_done(node, asked)
-    return logs[here.id].reply
+    reply = logs[here.id].reply
+    return msgspec.structs.replace(reply, text=reply.text + silent)

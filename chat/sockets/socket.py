@@ -243,10 +243,13 @@ class Socket:
         hear: Callable[[str], Awaitable[None]],
         refuse: Callable[[AppError, str | None], None],
     ) -> None:
+        self.connection.answering = True
         try:
             await hear(data)
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
             self._tell(error, data, refuse)
+        finally:
+            self.connection.answered()
 
     def _tell(self, error: Exception, data: str, refuse: Callable[[AppError, str | None], None]) -> None:
         told = refusal_of(error)

@@ -127,6 +127,7 @@ SCENES = {
     "help": looks("/help me", "/me <action>"),
     "me": Scene("/me waves", "message"),
     "who": looks("/who", "1 here in #{room}"),
+    "notify": Scene("/notify none for 8h", then=("alice", "/notify", "none")),
     "nick": Scene("/nick Nora", "renamed", by="nina"),
     "shrug": Scene("/shrug who knows", "message"),
     "code": Scene("/code make test", "message"),
@@ -198,6 +199,10 @@ class Cast:
     async def number(self, slug: str) -> int:
         """The number of the room of that slug."""
         return int(await self.house.node.manager.value("SELECT id FROM rooms WHERE slug = %s", slug))
+
+    async def acts(self, slug: str) -> int:
+        """How much happened in a room; that somebody came or went is no act."""
+        return len([kind for kind in await self.house.kinds(slug) if kind not in ("joined", "left")])
 
     async def state(self) -> str:
         """All that an act could change."""
