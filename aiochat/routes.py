@@ -48,6 +48,7 @@ def add_routes(app: web.Application, assets: Assets) -> None:
             web.post("/rooms/{slug}", views.say_by_form),
             web.get("/rooms/{slug}/settings", settings.show),
             web.get("/rooms/{slug}/log", records.show),
+            web.post("/rooms/{slug}/log", records.take_back),
             web.get("/rooms/{slug}/reports", records.show_reports),
             web.post("/rooms/{slug}/reports", records.act_on_report),
             web.post("/rooms/{slug}/settings", settings.save),

@@ -365,6 +365,14 @@ class NothingToUndo(AppError):
     status = 409
 
 
+class NotTheNewest(AppError):
+    """Acts are taken back from the newest on."""
+
+    code = "conflict"
+    message = "Something was done here since then. Look at the log as it is now, and take the newest act back first."
+    status = 409
+
+
 class UndoExpired(AppError):
     """The act was done too long ago. `ended` is when undo ended."""
 

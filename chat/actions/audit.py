@@ -15,9 +15,11 @@ MOST = 200
 USUAL = 20
 # What people take back of their own words is nobody's business.
 LISTED = """SELECT a.seq, a.at, a.actor_name, a.as_admin, a.act, a.line, a.target_name, a.reason, a.undone_by,
-        a.undone_seq IS NOT NULL
+        a.undone_seq IS NOT NULL,
+        a.undone_seq IS NULL AND a.undo_until > now() AND NOT EXISTS (SELECT FROM acts n WHERE n.room_id = a.room_id
+            AND n.actor_id = a.actor_id AND n.seq > a.seq AND n.undone_seq IS NULL AND n.undo_until > now())
     FROM acts a WHERE a.room_id = %s AND NOT (a.act = 'removed' AND a.target_id IS NOT DISTINCT FROM a.actor_id)
-        AND (%s OR a.seq < %s) AND (%s OR EXISTS (SELECT FROM users u WHERE u.name_key = %s
+        AND (%s OR a.seq < %s) AND (%s OR a.act = %s) AND (%s OR EXISTS (SELECT FROM users u WHERE u.name_key = %s
             AND u.id IN (a.actor_id, a.target_id)))
     ORDER BY a.seq DESC LIMIT %s"""
 WORDS = {
@@ -57,6 +59,8 @@ class Done:
     reason: str
     undone_by: str
     undone: bool
+    undoable: bool
+    """Whether it is the newest act of its actor that can be taken back now."""
 
     @property
     def typed(self) -> str:
@@ -74,12 +78,13 @@ async def done_in(
     most: int = USUAL,
     nick: str = "",
     *,
+    act: str = "",
     before: int | None = None,
     permission: Permission = Permission.SEE_AUDIT,
 ) -> list[Done]:
-    """The newest acts in a room, the newest first; `nick` narrows them to those by somebody or against them.
+    """The newest acts in a room, the newest first.
 
-    Raises NotAllowed.
+    `nick` narrows them to those by somebody or against them, `act` to one kind, a key of `WORDS`. Raises NotAllowed.
     """
     require(member.role, permission, switches=room.set, room=room.slug, command="log")
     rows = await node.manager.rows(
@@ -87,8 +92,16 @@ async def done_in(
         room.id,
         before is None,
         before or 0,
+        not act,
+        act,
         not nick,
         name_key(nick.removeprefix("@")),
         min(most, MOST + 1),
     )
     return [Done(*row) for row in rows]
+
+
+async def actor_of(node: Node, room: Room, seq: int) -> str:
+    """Who did the act of that number, by the name of today; empty where there is none."""
+    sql = "SELECT u.name FROM acts a JOIN users u ON u.id = a.actor_id WHERE a.room_id = %s AND a.seq = %s"
+    return str(await node.manager.value(sql, room.id, seq) or "")

@@ -13,7 +13,7 @@ from chat.log import Answer, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
-from chat.policy import Permission, require
+from chat.policy import Permission, may, require
 
 MOST = 100
 SHOWN = 500
@@ -81,6 +81,14 @@ async def reported_in(node: Node, room: Room, member: Member) -> list[Report]:
         Report(seq, author, None if gone else words, at, by, reasons)
         for seq, author, words, at, gone, by, reasons in rows
     ]
+
+
+async def open_in(node: Node, room: Room, member: Member) -> list[int]:
+    """The numbers of the reported messages that wait; none for who may not see them, for pages that point there."""
+    if not may(member.role, Permission.SEE_AUDIT, room.set):
+        return []
+    sql = "SELECT DISTINCT seq FROM reports WHERE room_id = %s AND resolved_at IS NULL ORDER BY seq LIMIT %s"
+    return [seq for (seq,) in await node.manager.rows(sql, room.id, MOST)]
 
 
 async def resolve(

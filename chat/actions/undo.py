@@ -14,7 +14,7 @@ from chat.actions.hearing import heard_everywhere
 from chat.actions.moderation import owners_of
 from chat.actions.returning import return_settings
 from chat.actions.ruling import require_here
-from chat.errors import LastOwner, NothingToUndo, UndoExpired
+from chat.errors import LastOwner, NothingToUndo, NotTheNewest, UndoExpired
 from chat.events import (
     MemberAdded,
     MemberBanned,
@@ -63,12 +63,19 @@ class Act:
 
 
 async def undo(
-    node: Node, room: Room, member: Member, whose: str = "", request: Request | None = None
+    node: Node,
+    room: Room,
+    member: Member,
+    whose: str = "",
+    request: Request | None = None,
+    *,
+    meant: int | None = None,
 ) -> Answer:
     """Take back the newest act here that can be: one's own, or as an owner somebody else's.
 
     What another act has overtaken since then is passed over. The entries that follow say what is so again.
-    Raises NothingToUndo, UndoExpired, NotAllowed, RankTooHigh, LastOwner.
+    `meant` is the number of the act that the caller looks at: where it is not the newest any more, nothing is done.
+    Raises NothingToUndo, NotTheNewest, UndoExpired, NotAllowed, RankTooHigh, LastOwner.
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
@@ -76,6 +83,8 @@ async def undo(
         permission = Permission.UNDO_OTHERS if others else Permission.UNDO_OWN
         require_here(log, actor, permission, command="undo")
         act, target = await _newest(node, log, actor, whose if others else "")
+        if meant is not None and act.seq != meant:
+            raise NotTheNewest
         if act.until <= log.now:
             raise UndoExpired(act.until, log.now)
         _require_still(log, actor, act, target)

@@ -3,6 +3,7 @@
 import { Draft } from "./drafts.js"
 import { notice } from "./notices.js"
 import { Notices } from "./notify.js"
+import { countReports } from "./reports.js"
 import { Silence } from "./silence.js"
 import { OwnStatus } from "./status.js"
 
@@ -150,6 +151,8 @@ export function frames(room) {
         return list.remark(entry.user.id, entry.role)
       case "topic":
         return headOf({ topic: entry.topic })
+      case "audit":
+        return countReports(entry)
       case "removed_self":
         if (entry.user.id === you.id) forget(/^\/(leave|part)\b/i)
         return undefined

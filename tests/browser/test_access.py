@@ -119,6 +119,7 @@ async def test_on_a_phone_the_index_is_a_page_and_people_a_sheet(saskia: Person,
     sheet = yuki.page.get_by_role("dialog")
     await expect(sheet).to_contain_text("saskia")
     await sheet.get_by_role("button", name="saskia").tap()
+    await sheet.get_by_role("menuitem", name="Mention").tap()
     await expect(sheet).to_be_hidden()
     await expect(yuki.composer).to_have_value("@saskia ")
     await yuki.page.get_by_role("link", name="Rooms", exact=True).tap()

@@ -115,3 +115,79 @@ async def test_it_is_refused(alice: Person, mona: Person, who: str, line: str, c
     actor = {"alice": alice, "mona": mona}[who]
     await actor.enters()
     assert (await actor.refused(line)).code == code
+
+
+async def test_the_page_takes_back_what_its_button_stands_at(
+    alice: Person, mona: Person, olga: Person
+) -> None:
+    for person in (alice, mona, olga):
+        await person.enters()
+    await mona.says("/topic Tea")
+    first = (await mona.hears("topic")).seq
+    page = await olga.opens("/rooms/lobby/log")
+    assert page.text.count(">Undo<") == 1
+    await mona.says("/mute @alice 10m")
+    second = (await mona.hears("muted")).seq
+    assert (await olga.fills("/rooms/lobby/log", seq=str(first))).status == 303
+    page = await olga.opens("/rooms/lobby/log")
+    assert "Something was done here since then." in page.text
+    assert f'name="seq" value="{second}"' in page.text
+    assert f'name="seq" value="{first}"' not in page.text
+    await olga.fills("/rooms/lobby/log", seq=str(second))
+    assert (await mona.hears("undone")).target == second
+    page = await olga.opens("/rooms/lobby/log")
+    assert "@alice may speak again" in page.text
+    assert "Taken back by olga" in page.text
+    await olga.fills("/rooms/lobby/log", seq=str(first), back="?act=topic")
+    assert (await mona.hears("undone")).target == first
+
+
+@pytest.mark.parametrize("seq", ["", "0", "-1", "x", "9" * 30, "12345"])
+async def test_the_page_takes_back_nothing_that_is_not_there(seq: str, mona: Person, olga: Person) -> None:
+    for person in (mona, olga):
+        await person.enters()
+    await mona.says("/topic Tea")
+    assert (await olga.fills("/rooms/lobby/log", seq=seq)).status == 303
+    assert not await olga.tab.has_heard("undone")
+
+
+async def test_who_may_not_see_the_page_takes_nothing_back_by_it(
+    mona: Person, alice: Person, olga: Person
+) -> None:
+    for person in (mona, alice, olga):
+        await person.enters()
+    await olga.says("/topic Tea")
+    seq = (await olga.hears("topic")).seq
+    for person in (mona, alice):
+        await person.fills("/rooms/lobby/log", on="/rooms", seq=str(seq))
+    assert not await olga.tab.has_heard("undone")
+
+
+async def test_the_page_is_narrowed_to_a_person_and_a_kind(alice: Person, mona: Person, olga: Person) -> None:
+    for person in (alice, mona, olga):
+        await person.enters()
+    await mona.says("/topic Tea")
+    await mona.says("/mute @alice 10m")
+    await olga.says("/topic Coffee")
+    mutes = (await olga.opens("/rooms/lobby/log?act=muted")).text
+    assert "/mute @alice 10m" in mutes
+    assert "/topic" not in mutes
+    monas = (await olga.opens("/rooms/lobby/log?who=%40Mona")).text
+    assert "/topic Tea" in monas
+    assert "/topic Coffee" not in monas
+    assert "Nothing of that kind was done here." in (await olga.opens("/rooms/lobby/log?who=nobody")).text
+    assert "/topic Coffee" in (await olga.opens("/rooms/lobby/log?act=%27%3B--")).text
+    assert (await olga.opens("/rooms/lobby/log?who=%00")).status in (200, 400)
+
+
+async def test_moderators_see_how_many_reports_wait(alice: Person, mona: Person, olga: Person) -> None:
+    for person in (alice, mona, olga):
+        await person.enters()
+    said = await mona.says("buy this")
+    assert 'aria-label="Reports"' in (await mona.opens("/rooms/lobby")).text
+    await alice.says(f"/report {said.seq} spam")
+    await olga.says(f"/report {said.seq}")
+    assert 'aria-label="Reports, 1 open"' in (await mona.opens("/rooms/lobby")).text
+    assert "data-reports" not in (await alice.opens("/rooms/lobby")).text
+    await olga.says(f"/resolve {said.seq}")
+    assert 'aria-label="Reports"' in (await olga.opens("/rooms/lobby")).text
