@@ -9,6 +9,7 @@ from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Meet
 from tests.browser.person import PASSWORD, Person
+from tests.browser.test_notify import is_told, listens
 
 
 @pytest.fixture
@@ -113,3 +114,15 @@ async def test_without_scripts_a_link_shows_them(mateo: Person, rex: Person) -> 
     shown = await (await mateo.context.request.get(f"{mateo.site}{link[1]}")).text()
     assert "of somebody you ignore" not in shown
     assert re.search(r'<article class="line message first" id="m\d+"', shown)
+
+
+async def test_the_browser_tells_of_everybody_but_them(saskia: Person, mateo: Person, rex: Person) -> None:
+    await mateo.says("/ignore rex")
+    await expect(mateo.page.locator("#people li").filter(has_text="rex")).to_contain_text("ignored")
+    await listens(mateo)
+    await rex.says("@mateo noise")
+    await rex.says("/msg @mateo more noise")
+    await rex.is_told("Said to @mateo alone")
+    await saskia.says("@mateo a word")
+    await is_told(mateo.page, "saskia in #lobby: @mateo a word")
+    await expect(mateo.page.locator("room-index a[data-slug^=d-]")).to_have_count(0)

@@ -11,6 +11,7 @@ from playwright.async_api import Locator, expect
 from tests.browser.conftest import Meet
 from tests.browser.person import PASSWORD, Person
 from tests.browser.test_access import PHONE, looks
+from tests.browser.test_notify import is_told, listens
 
 
 def line_of(viewer: Person, name: str) -> Locator:
@@ -98,3 +99,17 @@ async def test_axe_finds_nothing(
     await yuki.log.locator(".fold.unheard").get_by_role("button").click()
     assert found + await looks(yuki) == []
     assert not await yuki.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+async def test_the_browser_tells_nothing_to_who_is_not_to_be_disturbed(saskia: Person, mateo: Person) -> None:
+    await listens(mateo)
+    await mateo.says("/dnd")
+    await mateo.is_told("Nothing disturbs you.")
+    await expect(mateo.page.locator(".composer .own")).to_contain_text("Do not disturb")
+    await saskia.says("@mateo first")
+    await mateo.reads("first")
+    await is_told(mateo.page)
+    await mateo.says("/back")
+    await expect(mateo.page.locator(".composer .own")).to_be_hidden()
+    await saskia.says("@mateo second")
+    await is_told(mateo.page, "saskia in #lobby: @mateo second")
