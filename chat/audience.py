@@ -12,7 +12,7 @@ from accounts import events as account_events
 from accounts.events import user_topic
 from accounts.refs import is_session
 from chat.connection import CloseCode, Connection, Writer
-from chat.events import Ignored, NotifyLevel, ReadMark, UnreadCount
+from chat.events import Belonging, Ignored, NotifyLevel, ReadMark, UnreadCount
 from chat.pace import Pace
 from chat.signals import SIGNALS, Belongs, IgnoresMoved, NotifyMoved, ReadMoved, Stirred
 from chat.unread import Standing, Unread
@@ -128,6 +128,9 @@ class Audience:
         elif isinstance(signal, Belongs):
             for connection in self.of(user_id):
                 connection.tell(signal.room_id, signal)
+                if signal.slug:
+                    told = Belonging(signal.slug, signal.title, signal.member, signal.by)
+                    connection.tell(signal.room_id, told)
             self._look_again(user_id, signal.room_id)
         elif isinstance(signal, NotifyMoved):
             wishes = signal.notify.told

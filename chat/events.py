@@ -266,7 +266,19 @@ class NotifyLevel(msgspec.Struct, frozen=True, tag_field="type", tag="notify", o
     then: str = ""
 
 
-News = UnreadCount | ReadMark | Ignored | NotifyLevel
+class Belonging(msgspec.Struct, frozen=True, tag_field="type", tag="belongs", omit_defaults=True):
+    """A room is one person's from now on, or no more; told to their own sockets alone, in whichever room.
+
+    `room` is its slug, `by` who invited them or took that back, where somebody did.
+    """
+
+    room: str
+    title: str
+    member: bool = False
+    by: Person | None = None
+
+
+News = UnreadCount | ReadMark | Ignored | NotifyLevel | Belonging
 """What is told to one person, not to a room."""
 
 RecordedEvent = (

@@ -63,11 +63,18 @@ class ReadMoved(msgspec.Struct, frozen=True, tag="read_moved"):
 
 
 class Belongs(msgspec.Struct, frozen=True, tag="belongs"):
-    """A user became a member of a room, or is none any more."""
+    """A user became a member of a room, or is none any more.
+
+    With a `slug` and `title` their own sockets are told; nobody's who never knew of the room. `by` invited them, or
+    took that back.
+    """
 
     user_id: int
     room_id: int
     member: bool
+    slug: str = ""
+    title: str = ""
+    by: Person | None = None
 
 
 class StatusMoved(msgspec.Struct, frozen=True, tag="status_moved"):
@@ -100,5 +107,7 @@ class Remark(msgspec.Struct, frozen=True, tag="remark"):
     node: str
 
 
-Signal = Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark | StatusMoved | IgnoresMoved | NotifyMoved
+Signal = (
+    Activity | HaveYouHeard | Heard | ReadMoved | Belongs | Remark | StatusMoved | IgnoresMoved | NotifyMoved
+)
 SIGNALS: Codec[Signal] = Codec(Signal)

@@ -257,6 +257,15 @@ class Notify(Event, frozen=True, kw_only=True):
     then: str = ""
 
 
+class Belongs(Event, frozen=True, kw_only=True):
+    """A room is one's own from now on, or no more: `room` is its slug, `by` who invited one or took that back."""
+
+    room: str
+    title: str = ""
+    member: bool = False
+    by: Person | None = None
+
+
 class Notice(Event, frozen=True, kw_only=True):
     """What a command answered, for this client alone; `nonce` is that of the command."""
 
@@ -326,6 +335,7 @@ KINDS: dict[str, type[Event]] = {
     "unread": Unread,
     "ignored": Ignored,
     "notify": Notify,
+    "belongs": Belongs,
     "notice": Notice,
 }
 

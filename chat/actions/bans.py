@@ -84,7 +84,8 @@ async def ban(
             log.answer += f" {say_count(purged.count, 'message')} of theirs {_is(purged.count)} hidden."
         log.answer += f" /unban @{target.name} lets them back in."
     # Their sockets in other rooms must not go on hearing how much is said here.
-    node.hub.audience.signal(Belongs(target.user_id, room.id, False))
+    slug = log.room.slug if target.is_member else ""
+    node.hub.audience.signal(Belongs(target.user_id, room.id, False, slug, log.room.title))
     silent = await heard_everywhere(node, room.id, target.user_id, banned.seq)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
 

@@ -69,7 +69,8 @@ async def bring(
 ) -> Answer:
     """Make people members; of several each by themselves, and the answer tells of each.
 
-    Raises NotAllowed, DirectRoom, Archived; and of a single one NotFound, Already, StillBanned, NoGuest.
+    They hear of it wherever they are. Raises NotAllowed, DirectRoom, Archived; and of a single one NotFound, Already,
+    StillBanned, NoGuest.
     """
     said: list[str] = []
     added: list[int] = []
@@ -88,7 +89,8 @@ async def bring(
             said.append(f"@{target.name} is a member of #{log.room.slug} now.")
         log.answer = "\n".join(said)
     for user_id in added:
-        node.hub.audience.signal(Belongs(user_id, room.id, True))
+        told = Belongs(user_id, room.id, True, log.room.slug, log.room.title, actor.person)
+        node.hub.audience.signal(told)
     return log.reply
 
 
@@ -96,6 +98,8 @@ async def send_away(
     node: Node, room: Room, member: Member, nick: str, request: Request | None = None
 ) -> Answer:
     """Take an invitation back: of a private room somebody is a member no more, and nothing is held against them.
+
+    They hear of it wherever they are.
 
     Raises NotFound, NotAllowed, RankTooHigh, NotHere, NotSet, DirectRoom.
     """
@@ -111,7 +115,8 @@ async def send_away(
         if target.present_since is not None:
             await leave(log, target.person, target.present_since)
         log.answer = f"@{target.name} is not a member of #{log.room.slug} any more."
-    node.hub.audience.signal(Belongs(target.user_id, room.id, False))
+    told = Belongs(target.user_id, room.id, False, log.room.slug, log.room.title, actor.person)
+    node.hub.audience.signal(told)
     silent = await heard_everywhere(node, room.id, target.user_id, gone.seq)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
 

@@ -78,7 +78,8 @@ async def join_by_word(
             admit(log.room, comer)
         were = "are in" if comer.is_member else "joined"
         logs[here.id].answer = f"You {were} #{log.room.slug}: /rooms/{log.room.slug}"
-    node.hub.audience.signal(Belongs(member.user_id, there.id, True))
+    told = Belongs(member.user_id, there.id, True, log.room.slug, log.room.title)
+    node.hub.audience.signal(told)
     return logs[here.id].reply
 
 
@@ -108,7 +109,8 @@ async def leave(
         logs[here.id].answer = f"You left #{log.room.slug}. /join #{log.room.slug} brings you back."
         if log.room.set.private:
             logs[here.id].answer = f"You left #{log.room.slug}. Only an invitation brings you back."
-    node.hub.audience.signal(Belongs(member.user_id, there.id, False))
+    told = Belongs(member.user_id, there.id, False, log.room.slug, log.room.title)
+    node.hub.audience.signal(told)
     silent = await heard_everywhere(node, there.id, member.user_id, gone.seq)
     reply = logs[here.id].reply
     return msgspec.structs.replace(reply, text=reply.text + silent)

@@ -45,7 +45,8 @@ async def kick(
         log.answer = f"Removed @{target.name}. They can come back in {node.limits.kick} s."
     if log.room.set.private:
         # Their sockets in other rooms must not go on hearing how much is said here.
-        node.hub.audience.signal(Belongs(target.user_id, room.id, False))
+        slug = log.room.slug if target.is_member else ""
+        node.hub.audience.signal(Belongs(target.user_id, room.id, False, slug, log.room.title))
     silent = await heard_everywhere(node, room.id, target.user_id, kicked.seq)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
 

@@ -14,6 +14,7 @@ from chat.commands.command import is_command, parse
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy, UnknownCommand
 from chat.events import (
+    Belonging,
     Event,
     MemberBanned,
     MemberJoined,
@@ -24,6 +25,7 @@ from chat.events import (
     MessageEdited,
     MessagePosted,
     News,
+    Person,
     Recorded,
     Renamed,
     RoleChanged,
@@ -208,4 +210,9 @@ class PlainConversation(RoomConversation):
         self.connection.send(frame(text=error.text))
 
     def _tell(self, room_id: int, news: News | Belongs) -> None:
-        """Nothing: there is no word for what is read elsewhere."""
+        """An invitation, in words; there are none for what is read elsewhere."""
+        match news:
+            case Belonging(room=slug, member=True, by=Person(name=name)):
+                self.connection.send(frame(text=f"@{name} brought you into #{slug}: /rooms/{slug}"))
+            case _:
+                pass

@@ -16,7 +16,7 @@ from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
 from chat.connection import CloseCode, text_frame
 from chat.errors import Busy
-from chat.events import Event, Ignored, News, NotifyLevel, ReadMark, Recorded, Typing, UnreadCount
+from chat.events import Belonging, Event, Ignored, News, NotifyLevel, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import plain_words, require_patience, say
 from chat.keys import NODE
 from chat.listeners import Dialect, Listener
@@ -340,7 +340,7 @@ class RoomConversation:
         match news:
             case UnreadCount() if room_id != self.room.id:
                 self.connection.send(text_frame(msgspec.json.encode(news)))
-            case NotifyLevel():
+            case NotifyLevel() | Belonging():
                 self.connection.send(text_frame(msgspec.json.encode(news)))
             case ReadMark() if room_id == self.room.id:
                 self.connection.send(text_frame(msgspec.json.encode(news)))

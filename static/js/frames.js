@@ -78,10 +78,20 @@ export function frames(room) {
       index.update(frame)
       elsewhere()
     },
+    belongs,
     notify: (frame) => {
       telling.heard(frame)
       elsewhere()
     },
+  }
+
+  /** A room is yours, or no more; somebody may have invited you. */
+  function belongs({ room: of, title: called, member, by }) {
+    if (member) index.learn(of)
+    else index.forget(of)
+    elsewhere()
+    if (!by || of === slug) return
+    list.notice(notice(member ? `${by.name} brought you into ${called}: /rooms/${of}` : `${by.name} took you out of ${called}.`))
   }
 
   /** Whom you ignore, all of them: what they said and say is folded away, on this page as on the others. */

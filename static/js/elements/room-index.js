@@ -1,12 +1,12 @@
 // The index of rooms, kept up to date: what waits in the rooms one is not looking at.
 
-import { counted } from "../dom.js"
+import { clone, counted } from "../dom.js"
 
 export class RoomIndex extends HTMLElement {
   /** A room's counts, as an `unread` frame tells them. */
   update({ room, count, mentions }) {
     const link = this.querySelector(`a[data-slug="${CSS.escape(room)}"]`)
-    if (!link) return void this.#learn(room).then((known) => known && this.update({ room, count, mentions }))
+    if (!link) return void this.learn(room).then((known) => known && this.update({ room, count, mentions }))
     if (link.hasAttribute("aria-current")) return
     show(link.querySelector(".count"), count, counted(count))
     show(link.querySelector(".at-you"), mentions, counted(mentions))
@@ -51,7 +51,7 @@ export class RoomIndex extends HTMLElement {
   }
 
   /** A room that is new to this page: somebody brought one in, or spoke to one alone. False where it is not known. */
-  async #learn(slug) {
+  async learn(slug) {
     const answer = await fetch("/api/rooms", { headers: { accept: "application/json" } }).catch(() => null)
     if (!answer?.ok) return false
     const room = (await answer.json()).rooms.find((one) => one.slug === slug)
@@ -63,11 +63,16 @@ export class RoomIndex extends HTMLElement {
     link.href = `/rooms/${slug}`
     link.dataset.slug = slug
     link.dataset.notify = room.notify
-    link.querySelector(".sign").textContent = room.kind === "direct" ? "@" : "#"
+    link.querySelector(".sign").replaceChildren(signOf(room))
     link.querySelector(".what").textContent = room.title || slug
     const lists = this.querySelectorAll("ul")
     ;(room.kind === "direct" ? lists[lists.length - 1] : lists[0]).append(line)
     return true
+  }
+
+  /** A room that is one's own no more. The one that is shown stays until the line says where one stands. */
+  forget(slug) {
+    this.querySelector(`a[data-slug="${CSS.escape(slug)}"]:not([aria-current])`)?.closest("li").remove()
   }
 
   /** The rooms one is in, by address and title; nobody one speaks with alone. */
@@ -80,6 +85,11 @@ export class RoomIndex extends HTMLElement {
   links() {
     return [...this.querySelectorAll("a[data-slug]")]
   }
+}
+
+function signOf({ kind, private: isPrivate }) {
+  if (kind === "direct") return "@"
+  return isPrivate ? clone("sign-private") : "#"
 }
 
 function show(badge, count, words) {

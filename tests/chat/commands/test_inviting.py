@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from chat.policy import Role
+from tests.chat.sockets.old import old_page
 from tests.people import PASSWORD, House, Person
 
 
@@ -52,6 +53,53 @@ async def test_an_invited_one_comes_in_through_another_process(
     assert (await mona.says("/uninvite alice", nonce="n-1")).duplicate
     await mona.says("/invite alice")
     assert (await there.enters("cellar")).you.role == "member"
+
+
+async def test_who_is_invited_hears_so_in_every_room_and_process(
+    alice: Person, bob: Person, olga: Person, mona: Person, house: House, cellar: None
+) -> None:
+    await house.opens()
+    there = await house.again("alice", alice.id, at=1)
+    await house.room("study", olga)
+    await alice.enters("study")
+    await there.enters("lobby")
+    page = await old_page(alice)
+    await bob.enters("lobby")
+    await mona.enters("cellar")
+    await mona.says("/invite alice")
+    for tab in (alice.tabs[0], there.tab):
+        told = await tab.hears("belongs", room="cellar")
+        assert (told.title, told.member, told.by.name) == ("cellar", True, "mona")
+        await tab.hears("unread", room="cellar")
+    await page.shows("@mona brought you into #cellar: /rooms/cellar")
+    await mona.says("/uninvite alice")
+    for tab in (alice.tabs[0], there.tab):
+        told = await tab.hears("belongs", room="cellar")
+        assert (told.member, told.by.name) == (None, "mona")
+    assert not await bob.tab.has_heard("belongs")
+
+
+async def test_who_comes_and_goes_by_themselves_hears_it_on_their_other_pages(
+    alice: Person, olga: Person, house: House
+) -> None:
+    await house.room("study", olga)
+    await alice.enters("lobby")
+    await alice.says("/join study")
+    told = await alice.hears("belongs", room="study")
+    assert (told.member, told.by) == (True, None)
+    await alice.says("/leave study")
+    assert (await alice.hears("belongs", room="study")).member is None
+
+
+async def test_a_ban_from_a_room_one_never_knew_does_not_tell_of_it(
+    alice: Person, mona: Person, cellar: None
+) -> None:
+    await alice.enters("lobby")
+    await mona.enters("cellar")
+    await mona.says("/ban alice 1h")
+    await mona.says("/unban alice")
+    await mona.says("/invite alice")
+    assert (await alice.hears("belongs")).member is True
 
 
 @pytest.mark.parametrize(
