@@ -90,7 +90,7 @@ export function frames(room) {
     if (member) index.learn(of)
     else index.forget(of)
     elsewhere()
-    if (!by || of === slug) return
+    if (!by || of === slug || ignored.has(by.id)) return
     list.notice(notice(member ? `${by.name} brought you into ${called}: /rooms/${of}` : `${by.name} took you out of ${called}.`))
   }
 

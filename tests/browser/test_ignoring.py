@@ -126,3 +126,13 @@ async def test_the_browser_tells_of_everybody_but_them(saskia: Person, mateo: Pe
     await saskia.says("@mateo a word")
     await is_told(mateo.page, "saskia in #lobby: @mateo a word")
     await expect(mateo.page.locator("room-index a[data-slug^=d-]")).to_have_count(0)
+
+
+async def test_an_invitation_of_theirs_is_not_told_of_and_is_there(saskia: Person, mateo: Person) -> None:
+    await mateo.says("/ignore saskia")
+    await expect(mateo.page.locator("#people li").filter(has_text="saskia")).to_contain_text("ignored")
+    await saskia.makes("cellar")
+    await saskia.says("/private")
+    await saskia.says("/invite @mateo")
+    await expect(mateo.page.locator("room-index a[data-slug=cellar]")).to_have_count(1)
+    await expect(mateo.notice("brought you into")).to_have_count(0)
