@@ -42,6 +42,7 @@ export function build(entry) {
   time.dateTime = entry.at
   time.textContent = clock(entry.at)
   line.querySelector(".in-measure").append(fill(template, entry))
+  if (entry.as_admin) line.querySelector(".in-measure").append(clone("as-admin-template"))
   return line
 }
 

@@ -1,5 +1,6 @@
 // From the composer to the outbox, from the outbox to the log, and back where something was refused.
 
+import { atName } from "./commands.js"
 import { keep } from "./dom.js"
 import { notice } from "./notices.js"
 
@@ -52,9 +53,12 @@ export function speaking(room, toolbar) {
     composer.giveBack(item.text)
     composer.focus()
   })
-  list.addEventListener("log:undo", ({ detail: { whose } }) =>
-    outbox.add({ kind: "say", text: whose ? `/undo @${whose}` : "/undo", byButton: true }),
-  )
+  list.addEventListener("log:undo", ({ detail: { whose, newer } }) => {
+    const line = whose ? `/undo ${atName(whose)}` : "/undo"
+    if (!newer) return room.type(line)
+    const text = "Something was done after this. The newest act is taken back first; do it again for the one before."
+    return list.notice(notice(text, [["Take the newest back", () => room.type(line)]]))
+  })
   list.addEventListener("click", (event) => {
     const fill = event.target.closest("[data-fill]")
     if (!fill) return

@@ -18,6 +18,20 @@ export function whose(line, you) {
   return isMine(line, you) ? "" : line.dataset.byName
 }
 
+const UNDOABLE = new Set(["cleared", "purged", "banned", "muted", "role", "topic", "settings"])
+
+/** Whether the same person has done something since that would be taken back first. */
+export function hasNewer(line) {
+  const log = line.parentElement
+  const backs = [...log.querySelectorAll("[data-kind=undone]")].map(({ dataset }) => dataset)
+  // What an undo says is so again stands in the log at the same moment, and is no act of its own.
+  const isOver = ({ seq, at }) => backs.some((back) => back.target === seq || back.at === at)
+  return [...log.querySelectorAll(`.event[data-by="${Number(line.dataset.by)}"]`)].some(
+    ({ dataset }) =>
+      Number(dataset.seq) > Number(line.dataset.seq) && UNDOABLE.has(dataset.kind) && !isOver(dataset),
+  )
+}
+
 function isMine(line, you) {
   return Number(line.dataset.by) === you.id
 }

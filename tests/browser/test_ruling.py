@@ -113,7 +113,14 @@ async def test_hidden_messages_come_back_in_every_page(saskia: Person, mateo: Pe
     await mateo.sees("saskia removed 2 messages of mateo")
     for person in (saskia, mateo):
         await expect(person.message("Message removed by saskia")).to_have_count(2)
-    await saskia.says("/undo")
+    await expect(mateo.page.get_by_role("button", name="Undo")).to_have_count(0)
+    await saskia.says("/topic Later than that")
+    await saskia.sees("saskia set the topic")
+    await saskia.page.get_by_role("button", name="Undo").click()
+    await saskia.is_told("Something was done after this.")
+    await saskia.page.get_by_role("button", name="Take the newest back").click()
+    await saskia.sees("saskia took that back")
+    await saskia.page.get_by_role("button", name="Undo").click()
     for person in (saskia, mateo):
         await person.reads("two")
         await person.reads("three")
@@ -133,6 +140,59 @@ async def test_pins_and_offers_are_lines_of_the_log(saskia: Person, mateo: Perso
     await saskia.sees("saskia made mateo an owner")
     await mateo.types("/cle")
     await expect(mateo.menu.get_by_role("option")).to_have_count(1)
+
+
+async def test_what_a_site_admin_does_in_a_room_of_others_says_so(saskia: Person, mateo: Person) -> None:
+    await mateo.makes("kiln")
+    await saskia.opens("/rooms/kiln")
+    await saskia.says("/topic Glaze")
+    for person in (saskia, mateo):
+        await expect(person.event("saskia set the topic").locator(".tag")).to_have_text("as site admin")
+    await mateo.page.reload()
+    await expect(mateo.event("saskia set the topic").locator(".tag")).to_have_text("as site admin")
+    await mateo.says("/topic Clay")
+    await expect(mateo.event("mateo set the topic")).to_have_count(1)
+    await expect(mateo.event("mateo set the topic").locator(".tag")).to_have_count(0)
+
+
+async def test_an_owner_takes_back_by_the_log_what_a_moderator_did(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/op @mateo")
+    await mateo.sees("saskia made mateo a moderator")
+    await mateo.says("/topic Mine now")
+    await saskia.sees("mateo set the topic")
+    await saskia.opens("/rooms/lobby/log")
+    act = saskia.page.locator(".act").filter(has_text="/topic Mine now")
+    await saskia.page.get_by_label("By or about").fill("mateo")
+    await saskia.page.get_by_label("Kind").select_option("Topics")
+    await saskia.page.get_by_role("button", name="Show").click()
+    await expect(saskia.page.locator(".act")).to_have_count(1)
+    await act.get_by_role("button", name="Undo").click()
+    await expect(saskia.page.locator(".flash")).to_contain_text("Undone: the topic is what it was.")
+    await expect(act).to_contain_text("Taken back by saskia")
+    await expect(act.get_by_role("button", name="Undo")).to_have_count(0)
+    await expect(saskia.page).to_have_url(f"{saskia.site}/rooms/lobby/log?who=mateo&act=topic")
+    await mateo.sees("saskia took that back")
+
+
+async def test_moderators_see_that_reports_wait_and_see_to_them(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/op @mateo")
+    await mateo.sees("saskia made mateo a moderator")
+    await mateo.page.reload()
+    await mateo.is_here()
+    link = mateo.page.locator("[data-reports]")
+    await expect(link).to_have_accessible_name("Reports")
+    await saskia.says("buy this")
+    await mateo.reads("buy this")
+    message = mateo.message("buy this")
+    await mateo.says(f"/report {await message.get_attribute('data-seq')} spam")
+    await mateo.is_told("Reported.")
+    for person in (saskia, mateo):
+        await expect(person.page.locator("[data-reports]")).to_have_accessible_name("Reports, 1 open")
+    await link.click()
+    await expect(mateo.page.locator(".act")).to_contain_text("Reported by mateo: “spam”")
+    await mateo.page.get_by_role("button", name="Resolve").click()
+    await expect(mateo.page.get_by_text("Nothing is reported.")).to_be_visible()
+    await expect(saskia.page.locator("[data-reports]")).to_have_accessible_name("Reports")
 
 
 async def test_an_owner_reads_the_log_of_moderation(saskia: Person, mateo: Person) -> None:

@@ -6,7 +6,7 @@ import * as events from "../events.js"
 import { bury, build, fillQuote, head, heading, speak } from "../message.js"
 import { Scroll } from "../scroll.js"
 import { localise } from "../time.js"
-import { offer, whose, withdraw } from "../undo.js"
+import { hasNewer, offer, whose, withdraw } from "../undo.js"
 
 export class MessageList extends HTMLElement {
   /** Given by the page before anything is drawn: you, slug, roleOf and ignores. */
@@ -274,8 +274,8 @@ export class MessageList extends HTMLElement {
 
   /** What depends on the clock and on who looks. */
   #retime(root = this) {
-    const cleared = root.matches?.(".cleared") ? [root] : root.querySelectorAll(".cleared[data-until]")
-    for (const line of cleared) offer(line, this.room.you)
+    const able = root.matches?.("[data-until]") ? [root] : root.querySelectorAll(".event[data-until]")
+    for (const line of able) offer(line, this.room.you)
     for (const time of root.querySelectorAll?.(".message time") ?? []) {
       const message = time.closest(".message")
       message.setAttribute("aria-label", heading(message.dataset, time.dateTime))
@@ -300,7 +300,10 @@ export class MessageList extends HTMLElement {
 
   #click = (event) => {
     const undo = event.target.closest("[data-undo]")
-    if (undo) this.#tell("log:undo", { whose: whose(undo.closest(".event"), this.room.you) })
+    if (undo) {
+      const line = undo.closest(".event")
+      this.#tell("log:undo", { whose: whose(line, this.room.you), newer: hasNewer(line) })
+    }
     const act = event.target.closest(".status [data-act]")
     if (act) {
       const { nonce } = act.closest("[data-nonce]").dataset
