@@ -43,8 +43,9 @@ keeps what they have half written. Both are told by whom, why and until when.
 
 ## `/notify` and `/mute`
 
-You are told of what means you, in every room; `/notify all` tells you of every message of this one, `/notify none` of
-nothing, each for a time if you say so: `/notify none for 8h`. It holds on every device, and nobody else sees it.
+You are told of what means you, in every room, and of all that is said to you alone; `/notify all` tells you of every
+message of this room, `/notify none` of nothing, each for a time if you say so: `/notify none for 8h`. It holds on
+every device, and nobody else sees it.
 `/mute` is `/notify none` and, typed again, the way back, as `/unmute` is; `/mute #room` means another room. With a
 name it is the other `/mute`, of a moderator over a member: the menu says which before you send it. What you are not
 told of stands in the room as ever, and is counted beside its name, quietly. Your browser notifies you once you press
