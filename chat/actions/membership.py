@@ -12,7 +12,17 @@ from chat.actions.actors import actor_in
 from chat.actions.elsewhere import room_meant
 from chat.actions.hearing import heard_everywhere
 from chat.comings import leave as see_out
-from chat.errors import Already, Conflict, DirectRoom, Disabled, LastOwner, NoSuchRoom, NotAMember, TooLong
+from chat.errors import (
+    Already,
+    Archived,
+    Conflict,
+    DirectRoom,
+    Disabled,
+    LastOwner,
+    NoSuchRoom,
+    NotAMember,
+    TooLong,
+)
 from chat.events import MemberAdded, MemberRemovedSelf, Renamed
 from chat.log import Answer, Request
 from chat.members import Member, admit
@@ -20,12 +30,33 @@ from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
 from chat.signals import Belongs, ReadMoved
+from helpers.errors import AppError
 
 
 class NamesStay(Disabled):
     """Names are not changed on this site. `name` is what one is called."""
 
     message = "The site admin switched this off: you stay {name}. Ask an admin of the site if that is wrong."
+
+
+class InviteRequired(AppError):
+    """A private room and none at all are refused alike: a name is no way to find out which there are."""
+
+    code = "invite_required"
+    message = (
+        "#{room} is not open to you, if it is there at all. With an invitation: /join #{room} code. "
+        "/list shows the open ones."
+    )
+    status = 403
+
+    def __init__(self, room: str) -> None:
+        super().__init__(room=room)
+
+
+class ClosedForGood(Archived):
+    """Nobody joins a room that is archived."""
+
+    message = "#{room} is archived: nobody joins it until an owner there brings it back by /unarchive."
 
 
 async def join(node: Node, room: Room, member: Member) -> Member:
@@ -50,8 +81,18 @@ async def join_by_word(
 ) -> Answer:
     """Become a member of another room, by an invitation's code where it asks for one. The receipt is kept here.
 
-    Raises NoSuchRoom, Banned, Removed, NoInvitation, NotAllowed.
+    Raises InviteRequired, Banned, Removed, ClosedForGood, NoInvitation, NotAllowed.
     """
+    require(member.role, Permission.JOIN, room=here.slug, command="join")
+    try:
+        return await _join_by_word(node, here, member, slug, code, request)
+    except NoSuchRoom:
+        raise InviteRequired(slug) from None
+
+
+async def _join_by_word(
+    node: Node, here: Room, member: Member, slug: str, code: str, request: Request | None
+) -> Answer:
     # By its link, or by the last word of that alone.
     token = code.strip().rpartition("/")[2]
     try:
@@ -62,7 +103,6 @@ async def join_by_word(
     async with node.journal.transactions([here.id, there.id], member.user_id, request) as logs:
         log = logs[there.id]
         comer = await log.member(member.user_id)
-        require(comer.role, Permission.JOIN, room=log.room.slug, command="join")
         if not comer.is_member:
             if token:
                 invited = await invitations.look(node, token)
@@ -72,6 +112,8 @@ async def join_by_word(
                 await invitations.use(node, invited)
             else:
                 admit(log.room, comer)
+            if log.room.set.archived:
+                raise ClosedForGood(log.room.slug)
             as_admin = log.room.set.private and not token
             await log.record(MemberAdded(by=comer.person, user=comer.person, as_admin=as_admin))
         else:

@@ -35,7 +35,9 @@ async def test_a_private_room_opens_by_its_invitation_alone(
     await alice.enters()
     await bob.enters()
     stranger, nobody = await alice.refused("/join cellar"), await alice.refused("/join nowhere")
-    assert (stranger.code, stranger.message) == (nobody.code, nobody.message)
+    assert stranger.code == nobody.code == "invite_required"
+    assert stranger.message.replace("cellar", "nowhere") == nobody.message
+    assert "/join #cellar code" in stranger.message
     assert (await alice.refused("/join cellar wrong")).code == "no_invitation"
     assert (await alice.refused("/join nowhere wrong")).code == "no_invitation"
     await house.room("garden", olga)
@@ -66,6 +68,21 @@ async def test_who_was_shown_out_joins_not_even_by_an_invitation(
     await alice.enters()
     assert (await alice.refused("/join garden")).code == code
     assert (await alice.refused(f"/join garden {token}")).code == code
+
+
+async def test_an_archived_room_is_joined_by_nobody_and_stays_with_its_members(
+    alice: Person, bob: Person, olga: Person, house: House
+) -> None:
+    await house.room("garden", olga)
+    await house.ranks(bob, Role.MEMBER, "garden")
+    await house.sets({"archived": True}, "garden")
+    await alice.enters()
+    await bob.enters()
+    refused = await alice.refused("/join garden")
+    assert refused.code == "archived"
+    assert "/unarchive" in refused.message
+    assert (await bob.says("/join garden")).text.startswith("You are in #garden")
+    assert (await house.kinds("garden")).count("added") == 1
 
 
 @pytest.mark.parametrize("line", ["/join", "/join a b c", "/join lobby\nmore"])
