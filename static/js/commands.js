@@ -1,5 +1,7 @@
 // Where one stands in a command line, and what could come next. Nothing here touches the page.
 
+import { plural } from "./dom.js"
+
 const ROLES = ["guest", "member", "moderator", "owner", "admin"]
 
 /** null outside a command; {at: "name", query} or {at: "argument", command, index, query, from, to}. */
@@ -18,9 +20,10 @@ function called(commands, name) {
 }
 
 function argumentAt(before, start, command) {
-  const tokens = [...before.slice(start).matchAll(/"[^"]*"?|\S+/g)]
-  const inside = tokens.length && !/\s$/.test(before) ? tokens.at(-1) : null
-  const index = inside ? tokens.length - 1 : tokens.length
+  const all = [...before.slice(start).matchAll(/"(?:\\"|[^"])*"?|\S+/g)]
+  const inside = all.length && !/(?:^|[^\\])\s$/.test(before) ? all.at(-1) : openQuote(all.at(-1))
+  const tokens = withoutOptions(all, command)
+  const index = inside && tokens.at(-1) === inside ? tokens.length - 1 : tokens.length
   const positional = placesOf(command, tokens[0]?.[0] ?? "")
   const last = positional.length - 1
   const here = Math.min(index, Math.max(last, 0))
@@ -31,12 +34,38 @@ function argumentAt(before, start, command) {
     at: "argument",
     command,
     index: here,
-    argument: index > last && !whole ? null : argument,
+    argument: optionAt(all, inside, command) ?? (index > last && !whole ? null : argument),
     form: formOf(command, tokens[0]?.[0] ?? ""),
     query: inside ? inside[0].replace(/^["@]+/, "").toLowerCase() : "",
     from: inside ? start + inside.index : before.length,
     to: before.length,
   }
+}
+
+/** A name in quotes that are not closed yet goes on behind a space. */
+function openQuote(token) {
+  return token && /^"(?:\\"|[^"])*$/.test(token[0]) ? token : null
+}
+
+/** The words that fill places: no option, and no value of one. */
+function withoutOptions(tokens, command) {
+  const names = optionNames(command)
+  return tokens.filter(
+    ([word], at) => !(word.startsWith("--") && names.length) && !names.includes(tokens[at - 1]?.[0]),
+  )
+}
+
+/** The option whose name or value is being typed. */
+function optionAt(tokens, inside, command) {
+  const names = optionNames(command)
+  if (!names.length) return null
+  if (inside?.[0].startsWith("--")) return { kind: "option", name: "option", usage: "", choices: names }
+  const before = tokens.at(inside ? -2 : -1)?.[0]
+  return command.arguments.find(({ option, name }) => option && `--${name}` === before) ?? null
+}
+
+function optionNames(command) {
+  return command.arguments.filter(({ option }) => option).map(({ name }) => `--${name}`)
 }
 
 /** The places to fill from left to right. A room that may stay away is told from a person by its sign. */
@@ -71,15 +100,40 @@ export function fitting(commands, query) {
   return query ? found.sort((one, other) => (other.name === query) - (one.name === query)) : found
 }
 
-/** The tokens of a usage line after the name: "@user", "[reason]". */
-export function usageTokens(command) {
-  return command.arguments.map((argument) => argument.usage)
+/**
+ * The pieces of a usage line after the name, "@user", "[reason]": {text, now}. The one being typed is `now`, where the
+ * pieces and the places are as many.
+ */
+export function usagePieces({ command, index, argument }) {
+  const pieces = command.usage.slice(command.name.length + 2).match(/(?:\[[^\]]*\]|[^\s[])+/g) ?? []
+  const places = command.arguments.filter(({ option }) => !option).length
+  const plain = pieces.filter((text) => !text.startsWith("[--"))
+  const isTold = plain.length === places && argument && !argument.option && argument.kind !== "option"
+  return pieces.map((text) => ({ text, now: Boolean(isTold && text === plain[index]) }))
 }
 
+const LENGTHS = {
+  slowmode: ["5s", "30s", "1m", "10m", "1h"],
+  ban: ["1h", "1d", "7d", "30d"],
+  invitelink: ["1h", "1d", "7d"],
+}
+const UNITS = { s: "second", m: "minute", h: "hour", d: "day" }
+
 /** What may stand for an argument: people by when they last spoke, rooms, words of a choice, commands, lengths of time. */
-export function candidates(where, { commands, people, rooms = [], spoke, you }) {
-  const { argument, command, query } = where
-  switch (argument?.kind) {
+export function candidates(where, context) {
+  const { argument, command, index } = where
+  if (!argument) return []
+  const others = command.arguments.filter(({ option }) => !option)
+  // Where nothing must stand first, any of the forms may be meant.
+  const kinds =
+    index === 0 && !argument.option && argument.kind === "number" && others.every(({ required }) => !required)
+      ? others.filter(({ kind }) => ["member", "choice"].includes(kind))
+      : [argument]
+  return kinds.flatMap((one) => standing(one, where, context))
+}
+
+function standing(argument, { command, query }, { commands, people, rooms = [], spoke, you }) {
+  switch (argument.kind) {
     case "member":
       if (!mayToPeople(command, you)) return []
       return persons(command, query, people, spoke, you)
@@ -91,33 +145,33 @@ export function candidates(where, { commands, people, rooms = [], spoke, you }) 
           name: `#${one.slug}`,
           does: one.title === one.slug ? "" : one.title,
         }))
-    case "choice":
-      return (argument.choices ?? [])
-        .filter((one) => one.startsWith(query))
-        .map((one) => ({ insert: one, name: one }))
     case "command":
       return fitting(commands, query.replace(/^\//, "")).map((one) => ({
         insert: one.name,
         name: `/${one.name}`,
         does: one.help,
       }))
-    case "duration":
+    default: {
+      const lengths = /\d+m\b/.test(argument.usage) ? (LENGTHS[command.name] ?? ["10m", "1h", "1d"]) : []
       return [
-        ["10m", "10 minutes"],
-        ["1h", "one hour"],
-        ["1d", "one day"],
-      ]
-        .filter(([one]) => one.startsWith(query))
-        .map(([insert, does]) => ({ insert, name: insert, does }))
-    default:
-      return []
+        ...lengths.map((one) => ({ insert: one, name: one, does: lengthOf(one) })),
+        ...(argument.choices ?? []).map((one) => ({ insert: one, name: one })),
+      ].filter(({ insert }) => insert.startsWith(query))
+    }
   }
 }
 
+function lengthOf(length) {
+  return plural(parseInt(length, 10), UNITS[length.at(-1)], `${UNITS[length.at(-1)]}s`)
+}
+
+// What names somebody only to look, or to take something back.
+const NOT_OVER = new Set(["log", "undo"])
+
 function persons(command, query, people, spoke, you) {
-  const acting = command.group === "Moderation"
+  const acting = command.group === "Moderation" && !NOT_OVER.has(command.name)
   return people
-    .filter((person) => person.name.toLowerCase().startsWith(query) && (person.id !== you.id || acting))
+    .filter((person) => person.name.toLowerCase().startsWith(query) && (person.id !== you.id || command.group === "Moderation"))
     .sort(
       (one, other) =>
         (spoke.get(String(other.id)) ?? "").localeCompare(spoke.get(String(one.id)) ?? "") ||

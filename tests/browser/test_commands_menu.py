@@ -41,6 +41,33 @@ async def test_tab_fills_in_the_command_and_then_the_person(saskia: Person, mate
     await saskia.sees("saskia removed mateo from the room")
 
 
+async def test_each_place_of_a_line_offers_what_may_stand_there(saskia: Person, mateo: Person) -> None:
+    options = saskia.menu.get_by_role("option")
+    now = saskia.menu.locator(".usage .now")
+    await saskia.types("/ban @mateo ")
+    await expect(now).to_have_text("[10m…90d|forever]")
+    assert await options.locator(".name").all_inner_texts() == ["1h", "1d", "7d", "30d", "forever"]
+    await expect(saskia.menu.get_by_role("status")).to_have_text("5 choices")
+    await saskia.page.keyboard.type("7d ")
+    await expect(now).to_have_text("[reason]")
+    await saskia.page.keyboard.type("--")
+    await saskia.presses("Tab")
+    await expect(saskia.composer).to_have_value("/ban @mateo 7d --purge ")
+    assert await options.locator(".name").all_inner_texts() == ["1h", "1d", "7d", "30d", "all"]
+    await saskia.page.keyboard.type("all ")
+    await expect(now).to_have_text("[reason]")
+    await expect(options).to_have_count(0)
+    await saskia.composer.fill("")
+    await saskia.types("/purge ")
+    await expect(options.filter(has_text="mateo")).to_have_count(1)
+    await expect(options.filter(has_text="from")).to_have_count(1)
+    await expect(saskia.menu.locator(".usage")).to_have_text("/purge N|@user [N|1h]|from <link>")
+    await saskia.composer.fill("")
+    await saskia.types("/slowmode ")
+    await expect(options.filter(has_text="off")).to_have_count(1)
+    await expect(options.filter(has_text="30 seconds")).to_have_count(1)
+
+
 async def test_enter_sends_unless_the_arrows_have_chosen(saskia: Person) -> None:
     await saskia.types("/who")
     await saskia.presses("Enter")

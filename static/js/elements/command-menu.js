@@ -1,7 +1,7 @@
 // The menu that opens on a slash in the first column: commands, then what each argument may be.
 // It stays a textbox for screen readers, with the wiring of a combobox while the menu is open.
 
-import { candidates, fitting, mayToPeople, stage, usageTokens, whoMay } from "../commands.js"
+import { candidates, fitting, mayToPeople, stage, usagePieces, whoMay } from "../commands.js"
 import { composing, element, plural } from "../dom.js"
 import { ink, rank } from "../message.js"
 import { ago } from "../time.js"
@@ -115,13 +115,13 @@ export class CommandMenu extends HTMLElement {
     const list = listbox(people ? `People to ${where.command.name}` : where.argument.name)
     list.append(
       ...this.#options.map((option, index) =>
-        people ? personRow(option, index, source.you) : plainRow(option, index),
+        option.person ? personRow(option, index, source.you) : plainRow(option, index),
       ),
     )
     const able = this.#options.filter((option) => !option.barred).length
     return this.#show(
       [header, list],
-      people ? plural(able, "person", "people") : "",
+      people ? plural(able, "person", "people") : plural(able, "choice", "choices"),
       this.#options.findIndex((option) => !option.barred),
     )
   }
@@ -264,7 +264,7 @@ function commandRow(option) {
   const { command } = option
   const row = optionRow(option, `c-${command.name}`)
   const name = element("span", "name", `/${command.name} `)
-  name.append(element("i", "", usageTokens(command).join(" ")))
+  name.append(element("i", "", command.usage.slice(command.name.length + 2)))
   const who = element("span", "who")
   const mark = rank(command.role)
   if (mark) {
@@ -299,12 +299,10 @@ function plainRow(option, index) {
   return row
 }
 
-function usage({ command, index, argument }) {
+function usage(where) {
   const line = element("p", "usage")
-  line.append(element("b", "", `/${command.name}`))
-  for (const [at, token] of usageTokens(command).entries()) {
-    line.append(" ", element("span", argument && at === index ? "now" : "", token))
-  }
+  line.append(element("b", "", `/${where.command.name}`))
+  for (const { text, now } of usagePieces(where)) line.append(" ", element("span", now ? "now" : "", text))
   return line
 }
 
