@@ -16,7 +16,7 @@ from chat.history import PAGE
 from chat.input import require_patience, say, takes_part
 from chat.keys import NODE
 from chat.log import Nonce, new_nonce
-from chat.members import Member, enter
+from chat.members import Member, enter_by_any
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Role, Switches
@@ -43,7 +43,7 @@ class NewRoom(msgspec.Struct):
 async def _entered(request: web.Request) -> tuple[Node, Room, Member]:
     node = request.config_dict[NODE]
     user = user_of(request)
-    room, member = await enter(node.manager, user.id, request.match_info["slug"])
+    room, member = await enter_by_any(node.manager, user.id, request.match_info["slug"])
     return node, room, member
 
 
@@ -130,7 +130,7 @@ async def list_commands(request: web.Request) -> web.StreamResponse:
     if slug is None:
         described = COMMANDS.describe(Role.MEMBER, Switches())
     else:
-        room, member = await enter(node.manager, user.id, slug)
+        room, member = await enter_by_any(node.manager, user.id, slug)
         described = COMMANDS.describe(member.role, room.set)
     off = set() if user.is_admin else _switched_off(node)
     described = [one for one in described if one["name"] not in off]

@@ -26,7 +26,8 @@ STATEMENTS = {
             (SELECT json_agg(i.ignored_id ORDER BY i.ignored_id) FROM ignores i WHERE i.user_id = u.id)::text
         FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (user_id bigint, slug text, room_id bigint))
             WITH ORDINALITY AS x(user_id, slug, room_id, n)
-        JOIN rooms r ON r.id = coalesce(x.room_id, (SELECT s.id FROM rooms s WHERE s.slug = x.slug))
+        JOIN rooms r ON r.id = coalesce(x.room_id, (SELECT s.id FROM rooms s WHERE s.slug = x.slug),
+            (SELECT o.room_id FROM room_slugs o WHERE o.slug = x.slug))
         JOIN users u ON u.id = x.user_id
         LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = u.id"""
 }
@@ -80,7 +81,7 @@ class Entrance:
         await self._line.close()
 
     async def enter(self, user_id: int, session_epoch: int, slug: str) -> tuple[Room, Member]:
-        """The room at this address and the user as its member, if they may come in.
+        """The room at this address, or at one it once had, and the user as its member, if they may come in.
 
         `session_epoch` is what the user's was when they signed in. A private room and none at all are refused alike.
         Raises NotSignedIn, NoSuchRoom, Banned, Removed.

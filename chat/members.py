@@ -146,6 +146,17 @@ async def enter(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member
     return room, member
 
 
+async def enter_by_any(manager: Manager, user_id: int, slug: str) -> tuple[Room, Member]:
+    """The same at an address that the room once had, too. Raises NoSuchRoom, Banned, Removed."""
+    try:
+        return await enter(manager, user_id, slug)
+    except NoSuchRoom:
+        room = await find_room(manager, slug)
+        if room.slug == slug:
+            raise
+        return await enter(manager, user_id, room.slug)
+
+
 def require_address(slug: str) -> None:
     """Refuse what can be no room's address. Raises NoSuchRoom."""
     # PostgreSQL's text can hold neither a NUL nor half of a character, not even to look for it.

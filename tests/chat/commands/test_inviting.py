@@ -177,6 +177,25 @@ async def test_a_link_lets_so_many_in_and_is_shown_once(mona: Person, house: Hou
     assert "There is no link" in (await mona.says("/invitelink list")).text
 
 
+async def test_the_last_use_of_a_link_is_one_persons_at_two_processes(
+    alice: Person, bob: Person, mona: Person, house: House, cellar: None
+) -> None:
+    await house.opens()
+    there = await house.again("bob", bob.id, at=1)
+    link = await mona.posts("/api/rooms/cellar/messages", {"text": "/invitelink"})
+    token = link.json.notices[0].split()[0].rpartition("/")[2]
+    results = await asyncio.gather(
+        *(
+            person.posts("/api/rooms/lobby/messages", {"text": f"/join #cellar {token}", "nonce": "n-1"})
+            for person in (alice, there)
+        )
+    )
+    assert sorted(result.status for result in results) == [200, 404]
+    assert next(result for result in results if result.status == 404).refusal.code == "no_invitation"
+    assert (await house.kinds("cellar")).count("added") == 2
+    assert await house.node.manager.value("SELECT uses_left FROM invitations") == 0
+
+
 async def test_a_link_is_ended(mona: Person, alice: Person, cellar: None) -> None:
     await mona.enters("cellar")
     answer = await mona.says("/invitelink uses 5 7d")
