@@ -133,7 +133,10 @@ async def test_inviting_is_refused(
     await house.ranks(alice, Role.MEMBER, "cellar")
     actor = {"alice": alice, "mona": mona}[who]
     await actor.enters("cellar")
-    assert (await actor.refused(line)).code == code
+    why = await actor.refused(line)
+    assert why.code == code
+    if code == "banned":
+        assert why.message.endswith(" /unban @carol first.")
 
 
 async def test_from_a_public_room_nobody_is_uninvited(alice: Person, mona: Person) -> None:
