@@ -16,5 +16,17 @@ from chat.commands.talk import talk
 from chat.commands.words import words
 
 COMMANDS = CommandTable.join(
-    moderation, speech, records, rooms, inviting, talk, words, notices, statuses, ignoring, places, oneself, site
+    moderation,
+    speech,
+    records,
+    rooms,
+    inviting,
+    talk,
+    words,
+    notices,
+    statuses,
+    ignoring,
+    places,
+    oneself,
+    site,
 )

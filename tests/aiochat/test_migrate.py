@@ -258,7 +258,9 @@ def test_members_of_before_are_told_of_mentions(empty: str) -> None:
         assert "009_hearing" in migrate(empty)
         kept = "SELECT role, notify, notify_until, notify_then FROM memberships"
         assert connection.execute(kept).fetchone() == (4, "mentions", None, "mentions")
-        connection.execute("UPDATE memberships SET notify = 'none', notify_until = now(), notify_then = 'all'")
+        connection.execute(
+            "UPDATE memberships SET notify = 'none', notify_until = now(), notify_then = 'all'"
+        )
         for column in ("notify", "notify_then"):
             with pytest.raises(psycopg.errors.CheckViolation):
                 connection.execute(f"UPDATE memberships SET {column} = 'loud'")

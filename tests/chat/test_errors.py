@@ -113,6 +113,7 @@ PLAIN = [
     errors.DirectRoom(),
     errors.NoGuest("ann"),
     errors.NothingToUndo(),
+    errors.NotTheNewest(),
     errors.NonceConflict(),
     errors.Busy(),
     errors.Unavailable(),

@@ -22,7 +22,9 @@ async def test_a_level_is_the_same_on_every_device_at_once(
     assert "notify" not in (await alice.enters()).you
     await far.enters()
     await bob.enters()
-    usual = "#lobby tells you of what means you, and of nothing else. /notify all, mentions or none changes it."
+    usual = (
+        "#lobby tells you of what means you, and of nothing else. /notify all, mentions or none changes it."
+    )
     assert (await alice.says("/notify")).text == usual
     answer = await alice.says("/notify all", nonce="n-1")
     assert answer.text == "#lobby tells you of every message."
