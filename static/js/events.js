@@ -71,8 +71,12 @@ function sentenceOf(entry) {
   }
 }
 
-function settingOf({ offered, switches = {} }) {
+function settingOf({ offered, slug, switches = {} }) {
   if (offered) return "settings-offered"
+  if (slug) return "settings-moved"
+  if ("archived" in switches) return `settings-${switches.archived ? "archived" : "unarchived"}`
+  if ("private" in switches) return `settings-${switches.private ? "private" : "public"}`
+  if ("invite_by" in switches) return `settings-${switches.invite_by === "member" ? "all-invite" : "few-invite"}`
   if ("locked" in switches) return `settings-${switches.locked ? "locked" : "unlocked"}`
   if ("moderated" in switches) return `settings-${switches.moderated ? "moderated" : "open"}`
   if ("slow_mode" in switches) return `settings-${switches.slow_mode ? "slow" : "quick"}`

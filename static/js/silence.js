@@ -82,7 +82,13 @@ export class Silence {
 
   #why(rest) {
     const { archived, locked, moderated } = this.#switches
-    if (archived) return { words: "This room is archived.", soft: "It can be read, and nobody posts here." }
+    if (archived)
+      return {
+        words: "This room is archived.",
+        soft: "It can be read, and nobody posts here.",
+        // Who could open it again has to be able to type that.
+        open: RULERS.has(this.#you.role),
+      }
     if (rest > 0 && this.#you.role !== "admin") {
       const { by, reason, until } = this.#muted
       return {

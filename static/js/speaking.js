@@ -140,6 +140,15 @@ export function speaking(room, toolbar) {
 
   /** What can be done about a refusal: the near command, or the words as words. */
   function ways(item, error, back) {
+    const [, sure] = (error.code === "confirm_required" && /To confirm: (\/.+) \(\d+ s\)/.exec(error.message)) || []
+    if (sure) {
+      const confirm = () => {
+        if (back && composer.text === item.text) composer.text = ""
+        draft.write(composer.draft)
+        room.type(sure)
+      }
+      return [[`Confirm with ${sure}`, confirm]]
+    }
     if (error.code !== "unknown_command") return []
     const [, meant = ""] = /Did you mean (.*)\?/.exec(error.message) ?? []
     const uses = meant.match(/\/[^\s,?]+/g) ?? []

@@ -77,6 +77,29 @@ async def test_the_room_says_how_it_is_set_and_the_composer_why_it_waits(
     await mateo.sees("saskia set a pause of 1 minute between two posts")
 
 
+async def test_an_archived_room_is_opened_again_by_who_may(saskia: Person, mateo: Person) -> None:
+    reason = mateo.page.locator("#why-not")
+    await saskia.says("/archive")
+    await mateo.sees("saskia archived the room: it can only be read")
+    await expect(reason).to_contain_text("This room is archived.")
+    await expect(mateo.composer).not_to_be_editable()
+    await saskia.says("words")
+    await expect(saskia.composer).to_have_value("words")
+    await saskia.says("/unarchive")
+    await mateo.sees("saskia brought the room back from the archive")
+    await expect(reason).to_be_hidden()
+    await mateo.page.reload()
+    await mateo.sees("saskia archived the room: it can only be read")
+    await saskia.composer.fill("")
+    await saskia.says("/private")
+    await mateo.sees("saskia made the room private")
+    await saskia.says("/public")
+    await saskia.is_told("To confirm: /public ")
+    await saskia.page.get_by_role("button", name="Confirm with /public ").click()
+    await mateo.sees("saskia opened the room to everybody here")
+    await expect(saskia.composer).to_have_value("")
+
+
 async def test_in_slow_mode_the_composer_counts_down_and_keeps_the_words(
     saskia: Person, mateo: Person
 ) -> None:
