@@ -74,7 +74,7 @@ async def test_axe_finds_nothing_in_the_settings(
     saskia: Person, meet: Meet, scheme: str, screen: dict[str, Any]
 ) -> None:
     await saskia.says("/private")
-    await saskia.sees("changed the settings")
+    await saskia.sees("made the room private")
     again = await meet("saskia", color_scheme=scheme, **screen)
     await again.submits("/login", name="saskia", password=PASSWORD)
     await again.opens("/rooms/lobby/settings")
