@@ -59,9 +59,9 @@ async def meet(browser: Browser, site: str) -> AsyncIterator[Meet]:
 
         async def sit_down(name: str, *, at: str = site, **options: Any) -> Person:
             context = await browser.new_context(**{"viewport": DESKTOP, **options})
-            stack.push_async_callback(context.close)
             context.set_default_timeout(PATIENCE)
             person = Person(context, await context.new_page(), at, name)
+            stack.push_async_callback(person.leaves)
             people.append(person)
             return person
 
