@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
+# What Python compiled it keeps, whatever the surroundings say: else every process compiles all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check fmt coverage migrate chaos bench bench-full pins clean
 
 run: $(VENV)/.run
@@ -27,11 +30,11 @@ check: $(VENV)/.dev
 	@$(BIN)/python .ci/check_templates
 	@sh .ci/check_javascript
 
-# How fast it is beside its peers: a few minutes; with every peer, for docs/performance.md, half an hour.
 # Everything that can break, for a quarter of an hour; SEED=2 breaks it in another order.
 chaos: $(VENV)/.test
 	@$(BIN)/python -m chaos --seed $(or $(SEED),1)
 
+# How fast it is beside its peers: a few minutes; with every peer, for docs/performance.md, half an hour.
 bench: $(VENV)/.run bench/.venv/.made
 	@$(BIN)/python -m bench --short
 
