@@ -14,6 +14,7 @@ from accounts.errors import NotSignedIn
 from chat.errors import NoSuchRoom
 from chat.members import MEMBER_COLUMNS, Member, admit, member_of, require_address
 from chat.models import Room
+from chat.notify import Level
 from helpers.database import Manager
 from helpers.line import Row
 from helpers.together import Together
@@ -34,7 +35,7 @@ STATEMENTS = {
 MemberRow = tuple[
     int, str, bool, bool, bool, int, bool,
     datetime | None, datetime | None, datetime | None, str, str, int | None, int, int,
-    str, datetime | None, str, datetime,
+    Level, datetime | None, Level, datetime,
 ]  # fmt: skip
 """`MEMBER_COLUMNS` in JSON."""
 MEMBERS = msgspec.json.Decoder(MemberRow)

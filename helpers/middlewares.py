@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -64,10 +64,11 @@ def proxy_middleware(trusted: Iterable[str | Network]) -> Middleware:
         mapped = getattr(parsed, "ipv4_mapped", None)
         return any((mapped or parsed) in network for network in networks)
 
+    # No coroutine, for it only passes on: one would stay beside every socket for as long as that lives.
     @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def middleware(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
         if not is_trusted(request.remote):
-            return await handler(request)
+            return handler(request)
         said: dict[str, str] = {}
         hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         # From the right: every proxy adds whom it saw, and what stands left of the first stranger is hearsay.
@@ -80,7 +81,7 @@ def proxy_middleware(trusted: Iterable[str | Network]) -> Middleware:
         scheme = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         if scheme in ("http", "https"):
             said["scheme"] = scheme
-        return await handler(request.clone(**said) if said else request)  # type: ignore[arg-type]
+        return handler(request.clone(**said) if said else request)  # type: ignore[arg-type]
 
     return middleware
 
@@ -160,15 +161,15 @@ def opens_sockets(handler: H) -> H:
 
 
 @web.middleware
-async def straight_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Handshakes pass by all that is for pages and forms: every middleware in between would wait beside the socket for
+def straight_middleware(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+    """Handshakes pass by all that is for pages and forms: every coroutine in between would wait beside the socket for
     as long as it lives. Raises `ForeignOrigin`.
     """
     door = request.match_info.handler
     if not getattr(door, STRAIGHT, False) or not _is_handshake(request):
-        return await handler(request)
+        return handler(request)
     _require_welcome_origin(request)
-    return await door(request)
+    return door(request)
 
 
 async def remember_prepared(request: web.Request, response: web.StreamResponse) -> None:

@@ -111,16 +111,20 @@ async def come_in(request: web.Request) -> RoomConversation:
 class RoomConversation:
     """One socket in one room, in the native protocol; another one says its frames otherwise."""
 
+    __slots__ = (
+        *("_ignored", "_typed_at", "channel", "claim", "connection", "listener"),
+        *("member", "node", "request", "room", "socket", "words_for_newcomer"),
+    )
     protocols: tuple[str, ...] = (PROTOCOL,)
     dialect: Dialect = DIALECT
     farewell: Farewell = staticmethod(as_it_is)
-    words_for_newcomer = ""
 
     def __init__(self, node: Node, room: Room, member: Member, claim: Claim) -> None:
         self.node = node
         self.room = room
         self.member = member
         self.claim = claim
+        self.words_for_newcomer = ""
         self.socket = Socket(node, member.person, self.protocols, self.farewell)
         self._typed_at = -TYPING_EVERY
         self._ignored: Sequence[int] | None = None

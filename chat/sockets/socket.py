@@ -81,7 +81,8 @@ class Socket:
     """
 
     __slots__ = (
-        *("_bad_frames", "_bucket", "_closing", "_farewell", "_line", "_resting", "_under_way"),
+        *("_bad_frames", "_bucket", "_closing", "_farewell", "_hear_at_once", "_line", "_refuse"),
+        *("_resting", "_under_way"),
         *("connection", "node", "response", "user"),
     )
 
@@ -101,6 +102,8 @@ class Socket:
         )
         self.connection: Connection
         self._line: asyncio.WriteTransport
+        self._hear_at_once: Callable[[str], bool]
+        self._refuse: Callable[[AppError, str | None], None]
         self._closing: asyncio.Task[None] | None = None
         self._under_way = 0
         self._resting: asyncio.Future[None] | None = None
@@ -162,12 +165,12 @@ class Socket:
         under way it says by `begins` and `ended`; `hear` has its turn when all that is over. It counts by itself what
         it takes; what it refuses is counted here.
         """
-        loop = asyncio.get_running_loop()
         if hear_at_once is not None:
-            self.response.short_way.hear = self._short_way(loop, hear_at_once, refuse)
+            self._hear_at_once, self._refuse = hear_at_once, refuse
+            self.response.short_way.hear = self._at_once
         while True:
             message: WSMessage = await self.response.receive()
-            self.connection.heard_at = loop.time()
+            self.connection.heard_at = asyncio.get_running_loop().time()
             # What was sent before the end was known there: who is shown out does nothing more here.
             if message.type in FROM_THE_CLIENT and (self.connection.closing is not None or not self.takes(1)):
                 self.response.short_way.done()
@@ -194,24 +197,16 @@ class Socket:
         if self._closing is not None:
             await self._closing
 
-    def _short_way(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        hear: Callable[[str], bool],
-        refuse: Callable[[AppError, str | None], None],
-    ) -> Callable[[str], bool]:
-        def at_once(data: str) -> bool:
-            self.connection.heard_at = loop.time()
-            if self.connection.closing is not None:
-                return True
-            try:
-                return hear(data)
-            except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
-                if self.takes(1):
-                    self._tell(error, data, refuse)
-                return True
-
-        return at_once
+    def _at_once(self, data: str) -> bool:
+        self.connection.heard_at = asyncio.get_running_loop().time()
+        if self.connection.closing is not None:
+            return True
+        try:
+            return self._hear_at_once(data)
+        except Exception as error:  # noqa: BLE001 - told to the client, and logged where nobody foresaw it
+            if self.takes(1):
+                self._tell(error, data, self._refuse)
+            return True
 
     def begins(self) -> None:
         """Something heard at once is under way."""
