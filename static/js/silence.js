@@ -85,7 +85,7 @@ export class Silence {
     if (archived)
       return {
         words: "This room is archived.",
-        soft: "It can be read, and nobody posts here.",
+        soft: "It can be read, and nobody posts here. Commands still work.",
         // Who could open it again has to be able to type that.
         open: RULERS.has(this.#you.role),
       }
@@ -93,7 +93,7 @@ export class Silence {
       const { by, reason, until } = this.#muted
       return {
         words: `Muted${by ? ` by ${by}` : ""} until ${end(until)}.`,
-        soft: `${quoted(reason)}You can still read, and your draft is kept.`,
+        soft: `${quoted(reason)}You can still read and use commands, and your draft is kept.`,
         until,
       }
     }
@@ -111,12 +111,12 @@ export class Silence {
     if (locked)
       return {
         words: `Locked${this.#closing.by ? ` by ${this.#closing.by}` : ""}: only moderators post.`,
-        soft: `${quoted(this.#closing.reason)}You can still read, and your draft is kept.`,
+        soft: `${quoted(this.#closing.reason)}You can still read and use commands, and your draft is kept.`,
       }
     if (moderated && !this.#voiced)
       return {
         words: "Only those with a voice post here.",
-        soft: "A moderator can give you one. Your draft is kept.",
+        soft: "A moderator can give you one. Until then you can use commands, and your draft is kept.",
       }
     return null
   }

@@ -4,14 +4,15 @@ import { composing, counted, element } from "../dom.js"
 import { left } from "../time.js"
 
 export class MessageComposer extends HTMLElement {
-  #mode = null // {kind: "reply" | "edit" | "command", seq?, kept?}
+  #mode = null // {kind: "reply" | "edit" | "command", said, seq?, kept?}
   #typed = 0
   #clock = 0
-  #paused = false
+  #waits = "" // "closed": only commands go out. "paused": words do again soon.
 
   connectedCallback() {
     this.addEventListener("submit", this.#submit)
     this.addEventListener("keydown", this.#keydown)
+    this.addEventListener("beforeinput", this.#beforeinput)
     this.addEventListener("input", this.#input)
     this.querySelector(".bound").addEventListener("click", this.#bound)
     this.grow()
@@ -21,6 +22,7 @@ export class MessageComposer extends HTMLElement {
     clearInterval(this.#clock)
     this.removeEventListener("submit", this.#submit)
     this.removeEventListener("keydown", this.#keydown)
+    this.removeEventListener("beforeinput", this.#beforeinput)
     this.removeEventListener("input", this.#input)
   }
 
@@ -75,8 +77,8 @@ export class MessageComposer extends HTMLElement {
   }
 
   /**
-   * Nothing can be sent until it is allowed again: `words` why, `soft` what all the same, `until` when. Where it is
-   * `open` one writes on, and commands go out.
+   * Words cannot be sent until it is allowed again, commands can: `words` why, `soft` what all the same, `until` when.
+   * Where it is `open` the field looks as ever.
    */
   forbid({ words, soft, until, open = false }) {
     const why = this.querySelector(".reason")
@@ -89,11 +91,9 @@ export class MessageComposer extends HTMLElement {
     why.querySelector("b").textContent = words
     why.querySelector(".soft").textContent = soft
     why.hidden = false
-    this.#paused = open
+    this.#waits = open && until ? "paused" : "closed"
     this.querySelector(".composer").classList.toggle("cannot", !open)
-    this.field.readOnly = !open
     this.field.setAttribute("aria-describedby", why.id)
-    if (!open) this.menu.close()
   }
 
   allow() {
@@ -101,25 +101,25 @@ export class MessageComposer extends HTMLElement {
     clearInterval(this.#clock)
     if (why.hidden) return
     why.hidden = true
-    this.#paused = false
+    this.#waits = ""
     delete why.dataset.said
     this.querySelector(".composer").classList.remove("cannot")
-    this.field.readOnly = false
     this.field.removeAttribute("aria-describedby")
+    if (this.#refused) this.#remind()
   }
 
   reply(seq, name, gist) {
     this.#leave()
-    this.#mode = { kind: "reply", seq }
-    this.#say(`Reply to ${name}: ${gist}`)
+    this.#mode = { kind: "reply", seq, said: `Reply to ${name}: ${gist}` }
+    this.#remind()
     this.focus()
   }
 
   edit(seq, text) {
     this.#leave()
-    this.#mode = { kind: "edit", seq, kept: this.text, was: text }
+    this.#mode = { kind: "edit", seq, kept: this.text, was: text, said: "Your message, to be changed." }
     this.text = text
-    this.#say("Your message, to be changed.")
+    this.#remind()
     this.focus()
   }
 
@@ -127,9 +127,9 @@ export class MessageComposer extends HTMLElement {
   prepare(line) {
     this.#leave()
     const kept = this.text
-    if (kept) this.#mode = { kind: "command", kept }
+    if (kept) this.#mode = { kind: "command", kept, said: "What you were writing waits, and comes back." }
     this.text = line
-    if (kept) this.#say("What you were writing waits, and comes back.")
+    this.#remind()
     this.focus()
     this.#changed()
     this.menu.look()
@@ -149,18 +149,17 @@ export class MessageComposer extends HTMLElement {
 
   #submit = (event) => {
     event.preventDefault()
-    if (this.field.readOnly) return
     const text = this.text.trim()
     const over = this.#over(text)
     if (!text || over) return this.focus()
     const mode = this.#mode
-    if (this.#paused && !this.isCommand && mode?.kind !== "edit") return this.focus()
+    if (this.#waits && !this.isCommand && !(this.#waits === "paused" && mode?.kind === "edit")) return this.#refuse()
     if (mode?.kind === "edit") {
       if (text !== mode.was) this.#tell("composer:edit", { target: mode.seq, text })
       return this.#leave()
     }
     this.#mode = null
-    this.#say("")
+    this.#remind()
     this.text = mode?.kept ?? ""
     this.menu.close()
     this.#tell("composer:say", { text, ...(mode?.seq ? { reply_to: mode.seq } : {}) })
@@ -181,14 +180,23 @@ export class MessageComposer extends HTMLElement {
     }
   }
 
+  /** Before words that cannot be sent, a slash is the beginning of a line of its own. */
+  #beforeinput = (event) => {
+    if (this.#waits !== "closed" || this.#mode || this.isCommand || !this.text.trim()) return
+    if (event.data !== "/" || this.field.selectionStart > 0) return
+    event.preventDefault()
+    this.prepare("/")
+  }
+
   #input = () => this.#changed()
 
   #changed() {
     this.grow()
     const over = this.#over(this.text)
     if (over || this.querySelector(".bound.over")) this.#count(over)
+    else if (this.#refused) this.#remind()
     this.#tell("composer:changed", { text: this.draft })
-    if (this.text && !this.isCommand && !this.#mode && Date.now() - this.#typed >= 3_000) {
+    if (this.text && !this.isCommand && !this.#mode && this.#waits !== "closed" && Date.now() - this.#typed >= 3_000) {
       this.#typed = Date.now()
       this.#tell("composer:typing")
     }
@@ -205,9 +213,8 @@ export class MessageComposer extends HTMLElement {
       const limit = Number(this.dataset.limit)
       this.#say(
         `${counted(limit + over)} of at most ${counted(limit)} characters. Nothing is sent until it fits.`,
-        false,
       )
-    } else this.#say("")
+    } else this.#remind()
     bound.classList.toggle("over", over > 0)
   }
 
@@ -215,25 +222,45 @@ export class MessageComposer extends HTMLElement {
   #leave() {
     const mode = this.#mode
     this.#mode = null
-    this.#say("")
+    this.#remind()
     if (mode?.kept !== undefined) this.text = mode.kept
     this.#tell("composer:changed", { text: this.text })
   }
 
-  #say(words, leave = true) {
+  /** Words that cannot go out stay; what can goes out. */
+  #refuse() {
+    this.focus()
+    if (this.#waits === "paused") this.#say("Not sent yet: it stays here. Enter sends it when the time is over.")
+    else this.#say("Not sent: it stays here. Until you may post again only commands go out.", ["Type a command", "command"])
+    this.querySelector(".bound").classList.add("refused")
+  }
+
+  get #refused() {
+    return this.querySelector(".bound.refused") !== null
+  }
+
+  /** Say what is being done here: a reply, an edit, or nothing out of the ordinary. */
+  #remind() {
+    this.#say(this.#mode?.said ?? "", ["Leave it", "leave"])
+  }
+
+  #say(words, [label, does] = []) {
     const bound = this.querySelector(".bound")
     bound.hidden = !words
-    bound.classList.remove("over")
+    bound.classList.remove("over", "refused")
     bound.replaceChildren(element("span", "", words))
-    if (words && leave) {
-      const button = element("button", "text-button", "Leave it")
+    if (words && label) {
+      const button = element("button", "text-button", label)
       button.type = "button"
+      button.dataset.does = does
       bound.append(button)
     }
   }
 
   #bound = (event) => {
-    if (!event.target.closest("button")) return
+    const does = event.target.closest("button")?.dataset.does
+    if (!does) return
+    if (does === "command") return this.prepare("/")
     this.#leave()
     this.focus()
   }
