@@ -126,18 +126,11 @@ async def list_commands(request: web.Request) -> web.StreamResponse:
     """GET /api/commands?room=<slug>: what one may type there; without a room, what a member may."""
     node = request.config_dict[NODE]
     user = user_of(request)
+    off = node.limits.switched_off(admin=user.is_admin)
     slug = request.query.get("room")
     if slug is None:
-        described = COMMANDS.describe(Role.MEMBER, Switches())
+        described = COMMANDS.describe(Role.MEMBER, Switches(), off)
     else:
         room, member = await enter_by_any(node.manager, user.id, slug)
-        described = COMMANDS.describe(member.role, room.set)
-    off = set() if user.is_admin else _switched_off(node)
-    described = [one for one in described if one["name"] not in off]
+        described = COMMANDS.describe(member.role, room.set, off)
     return json_response({"commands": described, "total": len(COMMANDS)})
-
-
-def _switched_off(node: Node) -> set[str]:
-    """What is not offered on this site to anybody but its admins."""
-    off = {"create": not node.limits.rooms_by_all, "nick": not node.limits.new_names}
-    return {name for name, is_off in off.items() if is_off}

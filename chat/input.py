@@ -38,7 +38,8 @@ async def say(node: Node, room: Room, member: Member, text: str, nonce: str, rep
     if not is_command(text):
         return await messages.post(node, room, member, words(text), request, reply_to=reply_to)
     request = Request(nonce, request.digest, text)
-    context = Context(node, room, member, text, request, COMMANDS, room.set)
+    off = node.limits.switched_off(admin=member.admin)
+    context = Context(node, room, member, text, request, COMMANDS, room.set, off)
     try:
         answer = await COMMANDS.run(context, text)
     except Repeated as repeated:

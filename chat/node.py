@@ -65,6 +65,13 @@ class Limits:
     rooms_by_all: bool = True
     new_names: bool = True
 
+    def switched_off(self, *, admin: bool) -> frozenset[str]:
+        """The commands that answer `disabled` here, and so are offered to nobody but the admins of the site."""
+        if admin:
+            return frozenset()
+        off = {"create": not self.rooms_by_all, "nick": not self.new_names}
+        return frozenset(name for name, is_off in off.items() if is_off)
+
 
 class Node:
     """One process of the site.

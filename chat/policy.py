@@ -43,6 +43,11 @@ class Role(IntEnum):
         """Those who hold it, for a sentence: `moderators`."""
         return "site admins" if self is Role.ADMIN else f"{self.word}s"
 
+    @property
+    def and_up(self) -> str:
+        """Those who hold it or a higher one, for a sentence: `moderators and up`."""
+        return self.all if self is max(Role) else f"{self.all} and up"
+
     @classmethod
     def named(cls, word: str) -> Self | None:
         """The role of that word, or None."""

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -57,7 +58,7 @@ class Context:
     """Who runs a command, where, and under which request; handed to every command first.
 
     `line` is the text as typed, `commands` the table it was found in; `request` names it, so that a repeat is
-    answered from its receipt.
+    answered from its receipt. `off` are the commands that the site has switched off for them.
     """
 
     node: "Node"
@@ -67,6 +68,7 @@ class Context:
     request: "Request"
     commands: "CommandTable"
     switches: Switches = Switches()
+    off: AbstractSet[str] = frozenset()
 
     @property
     def role(self) -> Role:
@@ -241,7 +243,9 @@ class CommandTable:
 
         return declare
 
-    def find(self, name: str, role: Role, switches: Switches | None = None) -> Command:
+    def find(
+        self, name: str, role: Role, switches: Switches | None = None, off: AbstractSet[str] = frozenset()
+    ) -> Command:
         """The command of that name, or the harmless one of which this is the only possible beginning.
 
         Raises UnknownCommand, with the near names among those the role may run.
@@ -255,7 +259,7 @@ class CommandTable:
             command = self._by_name[next(iter(begun))]
             if command.harmless:
                 return command
-        allowed = {full: command for command in self.allowed(role, switches) for full in command.names}
+        allowed = {full: command for command in self.allowed(role, switches, off) for full in command.names}
         meant: dict[str, str] = {}
         for full in (*near(name, allowed, count=len(allowed)), *begun.values()):
             if full in allowed:
@@ -268,39 +272,52 @@ class CommandTable:
         Raises UnknownCommand, UsageError, and whatever the action refuses.
         """
         parsed = parse(text)
-        return await self.find(parsed.name, context.role, context.switches).run(context, parsed)
+        return await self.find(parsed.name, context.role, context.switches, context.off).run(context, parsed)
 
-    def allowed(self, role: Role, switches: Switches | None = None) -> list[Command]:
-        """The commands that the role may run in a room set so."""
-        return [command for command in self if may(role, command.permission, switches)]
+    def allowed(
+        self, role: Role, switches: Switches | None = None, off: AbstractSet[str] = frozenset()
+    ) -> list[Command]:
+        """The commands that the role may run in a room set so. `off` are those that the site has switched off."""
+        return [
+            command for command in self if command.name not in off and may(role, command.permission, switches)
+        ]
 
-    def describe(self, role: Role, switches: Switches | None = None) -> list[dict[str, Any]]:
+    def describe(
+        self, role: Role, switches: Switches | None = None, off: AbstractSet[str] = frozenset()
+    ) -> list[dict[str, Any]]:
         """What the role may run, for the menu and for programs."""
-        return [command.told(switches) for command in self.allowed(role, switches)]
+        return [command.told(switches) for command in self.allowed(role, switches, off)]
 
-    def help_text(self, role: Role, name: str | None = None, switches: Switches | None = None) -> str:
+    def help_text(
+        self,
+        role: Role,
+        name: str | None = None,
+        switches: Switches | None = None,
+        off: AbstractSet[str] = frozenset(),
+    ) -> str:
         """What the role may run, by group; or, with a name, how that one is used and who may.
 
         Raises UnknownCommand.
         """
         if name:
-            return self._help_on(self.find(name.removeprefix("/"), role, switches), switches)
+            command = self.find(name.removeprefix("/"), role, switches, off)
+            return self._help_on(command, switches, is_off=command.name in off)
         groups: dict[str, list[str]] = {}
-        for command in self.allowed(role, switches):
+        for command in self.allowed(role, switches, off):
             asks = " (asks first)" if command.confirm else ""
             groups.setdefault(command.group, []).append(f"{command.usage} · {command.help}{asks}")
         lists = [f"{group}\n" + "\n".join(lines) for group, lines in groups.items()]
         return "\n\n".join([*lists, "/help name says more about one. //text posts /text."])
 
-    def _help_on(self, command: Command, switches: Switches | None) -> str:
+    def _help_on(self, command: Command, switches: Switches | None, *, is_off: bool) -> str:
         lines = [command.usage, command.help, f"Example: {command.example}"]
         if command.aliases:
             lines.append(f"Also: {', '.join(f'/{alias}' for alias in command.aliases)}")
-        lowest = least(command.permission, switches)
-        lines.append("Who may: everyone" if lowest is Role.GUEST else f"Who may: {lowest.all} and up")
+        lowest = Role.ADMIN if is_off else least(command.permission, switches)
+        lines.append("Who may: everyone" if lowest is Role.GUEST else f"Who may: {lowest.and_up}")
         for form in command.forms:
             begun = f"/{command.name} {form.begins}".rstrip() + ("…" if form.begins else "")
-            lines.append(f"{begun} · {form.says} ({least(form.permission, switches).all} and up)")
+            lines.append(f"{begun} · {form.says} ({least(form.permission, switches).and_up})")
         if command.confirm:
             lines.append("Asks for confirmation: it cannot be brought back.")
         return "\n".join(lines)

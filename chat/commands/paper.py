@@ -151,7 +151,7 @@ def _table(group: str, commands: list[Command]) -> str:
 
 def _row(command: Command) -> str:
     lowest = least(command.permission)
-    who = "everyone" if lowest is Role.GUEST else f"{lowest.all} and up"
+    who = "everyone" if lowest is Role.GUEST else lowest.and_up
     also = ", ".join(f"`/{alias}`" for alias in command.aliases)
     does = f"{command.help}{'. Asks first' if command.confirm else ''}"
     cells = (f"`{command.usage}`", does, also, f"`{command.example}`", who)

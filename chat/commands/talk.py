@@ -16,7 +16,7 @@ talk = CommandTable("Everyone")
 @talk.command(Permission.READ, aliases=("?", "commands"), example="/help kill", name="help", harmless=True)
 async def help_(context: Context, command: Name = "") -> str:
     """Lists what you may do here, or explains one command"""
-    return context.commands.help_text(context.role, command or None, context.switches)
+    return context.commands.help_text(context.role, command or None, context.switches, context.off)
 
 
 @talk.command(Permission.SPEAK, example="/me waves")

@@ -56,6 +56,19 @@ async def test_no_button_is_offered_for_what_is_off(alice: Person, strict: House
         assert "who" in names
 
 
+async def test_help_names_what_is_off_to_nobody_it_is_off_for(alice: Person, strict: House) -> None:
+    admin = await strict.person("ada", is_admin=True)
+    for who, offered in ((alice, False), (admin, True)):
+        await who.enters()
+        told = (await who.says("/help")).text
+        assert "/who · " in told
+        for line in ("/create #room", "/nick <new name>"):
+            assert (line in told) is offered, line
+    assert "Did you mean" not in (await alice.refused("/crate #studio")).message
+    assert "Did you mean /create?" in (await admin.refused("/crate #studio")).message
+    assert "Who may: site admins" in (await alice.says("/help create")).text.splitlines()
+
+
 async def test_names_stay(alice: Person, strict: House) -> None:
     far = await strict.again("alice", alice.id, at=1)
     for one in (alice, far):
