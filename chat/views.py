@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -92,6 +93,8 @@ async def show_room(request: web.Request) -> web.StreamResponse:
     except NoSuchRoom:
         room = await find_room(node.manager, slug)
         if room.slug == slug:
+            if (page := await _put_out(request, room)) is not None:
+                return page
             raise
         # The new address is told only to those who could come in there by themselves.
         await _require_known(node, user.id, room)
@@ -197,30 +200,66 @@ async def _shown_out(request: web.Request, error: Removed | Banned) -> web.Strea
     """The page of somebody who may not come in just now: by whom, why, until when."""
     node, user = request.config_dict[NODE], user_of(request)
     room = await find_room(node.manager, request.match_info["slug"])
-    row = await node.manager.row(
-        "SELECT m.author_name, m.at, s.reason, s.banned_until, s.out_until FROM memberships s "
-        "LEFT JOIN messages m ON m.room_id = s.room_id AND m.kind IN ('kicked', 'banned') "
-        "AND m.body->'user'->>'id' = s.user_id::text WHERE s.room_id = %s AND s.user_id = %s "
-        "ORDER BY m.seq DESC LIMIT 1",
-        room.id,
-        user.id,
-    )
-    by, at, reason, banned_until, out_until = row or ("", None, "", None, None)
-    until = banned_until if isinstance(error, Banned) else out_until
-    context = {
-        "room": {**room.told(), "private": room.set.private},
-        "banned": isinstance(error, Banned),
-        "by": by,
-        "at": _iso(at),
-        "reason": reason,
-        "until": "" if until is None or until >= FOR_EVER else _iso(until),
-        "until_said": say_moment(until) if until is not None else "",
-        "rooms": await index_of(node, user.id),
-    }
-    page = await render_page(request, "chat/removed.html", context, status=error.status)
+    end = await _end_of(node, room, user.id)
+    page = await _page_of(request, room, end, banned=isinstance(error, Banned), status=error.status)
     if "retry_after" in error.facts:
         page.headers["Retry-After"] = str(error.facts["retry_after"])
     return page
+
+
+async def _put_out(request: web.Request, room: Room) -> web.StreamResponse | None:
+    """The same page for who was in a private room until somebody put them out; None for everybody else.
+
+    To strangers the room is one that is not there, also to those who were banned from it without ever coming.
+    """
+    end = await _end_of(request.config_dict[NODE], room, user_of(request).id)
+    if room.kind != "room" or not end.were_in or end.kind not in ("kicked", "banned"):
+        return None
+    banned = end.banned_until is not None and end.banned_until > datetime.now(UTC)
+    return await _page_of(request, room, end, banned=banned, status=403)
+
+
+class _End(NamedTuple):
+    """How it ended between somebody and a room: the last entry of its log by which they came or went, and by whom."""
+
+    kind: str | None = None
+    by: str = ""
+    at: datetime | None = None
+    reason: str = ""
+    banned_until: datetime | None = None
+    out_until: datetime | None = None
+    were_in: bool = False
+
+
+async def _end_of(node: Node, room: Room, user_id: int) -> _End:
+    row = await node.manager.row(
+        "SELECT m.kind, m.author_name, m.at, s.reason, s.banned_until, s.out_until, s.read_seq > 0 "
+        "FROM memberships s LEFT JOIN messages m ON m.room_id = s.room_id "
+        "AND m.kind IN ('kicked', 'banned', 'unbanned', 'added', 'removed_self') "
+        "AND m.body->'user'->>'id' = s.user_id::text WHERE s.room_id = %s AND s.user_id = %s "
+        "ORDER BY m.seq DESC LIMIT 1",
+        room.id,
+        user_id,
+    )
+    return _End() if row is None else _End(*row)
+
+
+async def _page_of(
+    request: web.Request, room: Room, end: _End, *, banned: bool, status: int
+) -> web.StreamResponse:
+    until = end.banned_until if banned else end.out_until
+    context = {
+        "room": {**room.told(), "private": room.set.private},
+        "banned": banned,
+        "by": end.by,
+        "at": _iso(end.at),
+        "at_said": say_moment(end.at) if end.at is not None else "",
+        "reason": end.reason,
+        "until": "" if until is None or until >= FOR_EVER else _iso(until),
+        "until_said": say_moment(until) if until is not None else "",
+        "rooms": await index_of(request.config_dict[NODE], user_of(request).id),
+    }
+    return await render_page(request, "chat/removed.html", context, status=status)
 
 
 def _iso(moment: datetime | None) -> str:

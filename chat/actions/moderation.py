@@ -19,7 +19,7 @@ from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role
 from chat.signals import Belongs
-from chat.times import say_count, say_moment
+from chat.times import say_count, say_moment, say_until
 
 
 async def kick(
@@ -34,7 +34,7 @@ async def kick(
         actor = await actor_in(log, member.user_id)
         target = await named_over(log, actor, Permission.KICK, nick, "kill")
         if not target.is_member and target.present_since is None:
-            raise NotHere(target.name, log.room.slug)
+            raise NotHere(target.name, log.room.slug, _hint(target, log))
         until = log.now + timedelta(seconds=node.limits.kick)
         kicked = await log.record(
             MemberKicked(by=actor.person, user=target.person, reason=reason, until=until)
@@ -42,13 +42,22 @@ async def kick(
         if target.present_since is not None and log.room.set.comings_and_goings:
             await leave(log, target.person, target.present_since)
         await keep_act(node, log, actor, kicked, target=target, reason=reason)
-        log.answer = f"Removed @{target.name}. They can come back in {node.limits.kick} s."
+        back = f"They can come back in {node.limits.kick} s. /ban keeps them out."
+        if log.room.set.private:
+            back = "Only an invitation brings them back."
+        log.answer = f"Removed @{target.name}. {back}"
     if log.room.set.private:
         # Their sockets in other rooms must not go on hearing how much is said here.
         slug = log.room.slug if target.is_member else ""
         node.hub.audience.signal(Belongs(target.user_id, room.id, False, slug, log.room.title))
     silent = await heard_everywhere(node, room.id, target.user_id, kicked.seq)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
+
+
+def _hint(target: Member, log: Log) -> str:
+    if target.banned_until is not None and target.banned_until > log.now:
+        return f"They are banned {say_until(target.banned_until, log.now)}."
+    return "Use /ban to keep them out."
 
 
 async def clear(

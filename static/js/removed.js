@@ -21,8 +21,8 @@ if (draft) {
 
 const back = place.querySelector(".back-in")
 const rest = () => new Date(until) - Date.now()
-// Two days on, a clock says less than a date does.
-if (until && back && rest() > 0 && rest() < 48 * 3600_000) countDown()
+// A day on, a clock says less than a date does.
+if (until && back && rest() > 0 && rest() < 24 * 3600_000) countDown()
 
 function countDown() {
   const wait = place.querySelector(".wait")

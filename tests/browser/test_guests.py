@@ -68,7 +68,7 @@ async def test_each_hears_the_other_and_a_guest_can_be_removed(saskia: Person, j
     }
     await expect(saskia.message("Hi @Jonas").locator("mark.mention")).to_have_text("@Jonas")
     await saskia.says("/kill @Jonas too loud")
-    await saskia.is_told("Removed @Jonas. They can come back in 60 s.")
+    await saskia.is_told("Removed @Jonas. They can come back in 60 s. /ban keeps them out.")
     await saskia.sees("saskia removed Jonas from the room")
     message = await jonas.receive(timeout=30)
     assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 4502, "too loud")

@@ -114,3 +114,17 @@ async def test_only_oneself_sees_help_until_it_is_put_away(saskia: Person, mateo
     await expect(saskia.notice("/nick")).to_have_count(0)
     await mateo.notice("/nick").get_by_role("button", name="Put away").click()
     await expect(mateo.notice("/nick")).to_have_count(0)
+
+
+async def test_who_is_put_out_of_a_private_room_sees_by_whom_and_keeps_the_draft(
+    saskia: Person, mateo: Person
+) -> None:
+    await saskia.says("/private")
+    await mateo.sees("saskia made the room private")
+    await mateo.composer.fill("half a thou")
+    await saskia.says("/kill @mateo too loud")
+    await saskia.is_told("Removed @mateo. Only an invitation brings them back.")
+    await expect(mateo.page.get_by_role("heading", level=1)).to_have_text("You were removed from #lobby")
+    await expect(mateo.page.locator(".lede")).to_contain_text("with the reason “too loud”")
+    await expect(mateo.page.locator(".wait")).to_have_text("Only an invitation brings you back.")
+    await expect(mateo.page.locator(".kept")).to_have_text("half a thou")

@@ -239,6 +239,55 @@ async def test_who_is_shown_out_is_led_to_the_new_address_to_read_why(alice: Per
     assert (await alice.opens("/rooms/hall")).status == 403
 
 
+@pytest.mark.parametrize(
+    ("line", "heading", "back"),
+    [
+        ("/kill @alice too loud", "You were removed from", "Only an invitation brings you back."),
+        ("/uninvite @alice", "You were removed from", "Only an invitation brings you back."),
+        ("/ban @alice 2d too loud", "You are banned from", "Only an invitation brings you back, after"),
+        ("/ban @alice forever too loud", "You are banned from", "back, once a moderator lets you."),
+    ],
+)
+async def test_who_was_put_out_of_a_private_room_reads_by_whom_and_why(
+    alice: Person, bob: Person, olga: Person, house: House, line: str, heading: str, back: str
+) -> None:
+    await house.room("cellar", olga, private=True)
+    await olga.enters("cellar")
+    await olga.says("/invite @alice")
+    assert (await alice.opens("/rooms/cellar")).status == 200
+    await olga.says(line)
+    page = await alice.opens("/rooms/cellar")
+    assert page.status == 403
+    assert f"{heading} #cellar" in page.words
+    assert "By <b>olga</b> at " in page.words
+    assert ("with the reason “too loud”" in page.words) is ("too loud" in line)
+    assert back in page.words
+    assert (await bob.opens("/rooms/cellar")).status == 404
+    await _moves(house, "cellar", "vault")
+    assert (await alice.opens("/rooms/cellar")).status == 404, "its new address is not told"
+
+
+async def test_a_ban_tells_nobody_of_a_private_room_they_never_were_in(
+    alice: Person, olga: Person, house: House
+) -> None:
+    await house.room("cellar", olga, private=True)
+    await olga.enters("cellar")
+    await olga.says("/ban @alice too loud")
+    assert (await alice.opens("/rooms/cellar")).status == 404
+
+
+async def test_who_left_a_private_room_is_not_told_of_an_older_removal(
+    alice: Person, olga: Person, house: House
+) -> None:
+    await house.room("cellar", olga, private=True)
+    await olga.enters("cellar")
+    for line in ("/invite @alice", "/kill @alice", "/invite @alice"):
+        await olga.says(line)
+    await house.marks(alice, "out_until = NULL", "cellar")
+    await alice.fills("/rooms/cellar", text="/leave")
+    assert (await alice.opens("/rooms/cellar")).status == 404
+
+
 async def _moves(house: House, was: str, now: str) -> None:
     run = house.node.manager.execute
     await run("INSERT INTO room_slugs (slug, room_id) SELECT slug, id FROM rooms WHERE slug = %s", was)

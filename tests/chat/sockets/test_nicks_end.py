@@ -153,9 +153,8 @@ async def test_who_is_killed_is_closed_with_4502_and_others_hear_that_they_left(
     street: Street, olga: Person, house: House
 ) -> None:
     witness, guest = await street.comes("Witness", "lobby"), await street.comes("Jonas K", "lobby")
-    assert (
-        await olga.says('/kill "Jonas K" off topic')
-    ).text == "Removed @Jonas K. They can come back in 60 s."
+    answer = await olga.says('/kill "Jonas K" off topic')
+    assert answer.text == "Removed @Jonas K. They can come back in 60 s. /ban keeps them out."
     assert await guest.is_closed() == 4502
     assert guest.close_reason == "off topic"
     frame = await witness.hears("left", user="Jonas K")
