@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from chat.actions import rooms
 from chat.actions.ignored import ignored_by
-from chat.errors import Gone
+from chat.errors import AppError, Gone
 from chat.events import MessagePosted
 from chat.members import Member, named_in
 from chat.models import Room
@@ -21,6 +21,17 @@ SHARE_A_ROOM = """SELECT 1 FROM memberships a JOIN memberships b ON b.room_id = 
 MOST_LINES = 100
 MOST_ROOMS = 100
 USUAL = 20
+
+
+class NothingSince(AppError):
+    """A day after which nothing has happened yet."""
+
+    code = "gone"
+    message = "Nothing has happened in this room since {day}. /history shows what was said last."
+    status = 404
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__(day=_day(moment))
 
 
 async def about(node: Node, room: Room, member: Member, nick: str) -> str:
@@ -101,14 +112,14 @@ async def latest(node: Node, room: Room, member: Member, back: int | timedelta) 
 
 
 async def place_of(node: Node, room: Room, member: Member, where: int | date) -> str:
-    """The address of a message, or of the first thing that happened on a day. Raises Gone."""
+    """The address of a message, or of the first thing that happened on a day. Raises Gone, NothingSince."""
+    last: int = await node.manager.value("SELECT last_seq FROM rooms WHERE id = %s", room.id)
     if isinstance(where, date):
-        where = await _first_on(node, room, member, datetime(where.year, where.month, where.day, tzinfo=UTC))
-    if (
-        not member.floor
-        <= where
-        <= await node.manager.value("SELECT last_seq FROM rooms WHERE id = %s", room.id)
-    ):
+        moment = datetime(where.year, where.month, where.day, tzinfo=UTC)
+        where = await _first_on(node, room, member, moment)
+        if where > last:
+            raise NothingSince(moment)
+    if not member.floor <= where <= last:
         raise Gone
     return f"/rooms/{room.slug}?at={where}#m{where}"
 

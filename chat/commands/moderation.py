@@ -74,9 +74,21 @@ async def banlist(context: Context) -> str:
     example="/mute @ann 30m off topic",
     shape=MUTE,
     forms=(
-        Form("", Permission.NOTIFY, "This room tells you of nothing; again, and it does as before"),
-        Form("#", Permission.NOTIFY, "That room tells you of nothing; again, and it does as before"),
-        Form("@", Permission.MUTE, "They may read but not speak, for 10 minutes unless you say otherwise"),
+        Form(
+            "",
+            Permission.NOTIFY,
+            "For you alone: this room tells you of nothing; again, and it does as before",
+        ),
+        Form(
+            "#",
+            Permission.NOTIFY,
+            "For you alone: that room tells you of nothing; again, and it does as before",
+        ),
+        Form(
+            "@",
+            Permission.MUTE,
+            "For all: they may read but not speak, for 10 minutes unless you say otherwise",
+        ),
     ),
 )
 async def mute(
@@ -100,9 +112,9 @@ async def mute(
     example="/unmute @ann",
     shape="[#room] or @user",
     forms=(
-        Form("", Permission.NOTIFY, "This room tells you again of what it did before"),
-        Form("#", Permission.NOTIFY, "That room tells you again of what it did before"),
-        Form("@", Permission.MUTE, "They may speak again"),
+        Form("", Permission.NOTIFY, "For you alone: this room tells you again of what it did before"),
+        Form("#", Permission.NOTIFY, "For you alone: that room tells you again of what it did before"),
+        Form("@", Permission.MUTE, "For all: they may speak again"),
     ),
 )
 async def unmute(context: Context, room: Hashed = "", user: Nick = "") -> Answer:

@@ -65,7 +65,7 @@ async def delete(context: Context, link: Link = 0) -> Answer:
     return await messages.remove(context.node, context.room, context.member, target, context.request)
 
 
-@words.command(Permission.READ, example="/history 2h", harmless=True)
+@words.command(Permission.READ, example="/history 2h", harmless=True, shape="[N|2h]")
 async def history(context: Context, back: Annotated[int, Number(least=1)] | Duration = looking.USUAL) -> str:
     """Shows what was said last, to you alone: so many messages, or as far back as that"""
     return await looking.latest(context.node, context.room, context.member, back)

@@ -104,12 +104,20 @@ export function fitting(commands, query) {
  * The pieces of a usage line after the name, "@user", "[reason]": {text, now}. The one being typed is `now`, where the
  * pieces and the places are as many.
  */
-export function usagePieces({ command, index, argument }) {
-  const pieces = command.usage.slice(command.name.length + 2).match(/(?:\[[^\]]*\]|[^\s[])+/g) ?? []
-  const places = command.arguments.filter(({ option }) => !option).length
+export function usagePieces({ command, index, argument, form }) {
+  const usage = usageOf(command, form)
+  const pieces = usage.match(/(?:\[[^\]]*\]|[^\s[])+/g) ?? []
+  const places = placesOf(command, form?.begins ?? "").length
   const plain = pieces.filter((text) => !text.startsWith("[--"))
   const isTold = plain.length === places && argument && !argument.option && argument.kind !== "option"
   return pieces.map((text) => ({ text, now: Boolean(isTold && text === plain[index]) }))
+}
+
+/** What may follow the name: of several forms, the one that has begun. */
+function usageOf(command, form) {
+  const usage = command.usage.slice(command.name.length + 2)
+  if (!form?.begins) return usage
+  return usage.split(" or ").find((one) => one.replace(/^\[/, "").startsWith(form.begins)) ?? usage
 }
 
 const LENGTHS = {

@@ -129,8 +129,10 @@ export function speaking(room, toolbar) {
     }
     outbox.discard(item.nonce)
     list.drop(item.nonce)
-    const back = item.kind !== "remove" && !item.byButton && composer.giveBack(item.text)
-    return list.notice(notice(error.message, ways(item, error, back)))
+    const typed = item.kind !== "remove" && !item.byButton
+    const back = typed && composer.giveBack(item.text)
+    const again = typed && !back && isCommand(item.text) ? [["Change what was typed", () => composer.prepare(item.text)]] : []
+    return list.notice(notice(error.message, [...ways(item, error, back), ...again]))
   }
 
   /** Too fast: the composer says for how long. */
@@ -152,8 +154,9 @@ export function speaking(room, toolbar) {
     if (error.code !== "unknown_command") return []
     const [, meant = ""] = /Did you mean (.*)\?/.exec(error.message) ?? []
     const uses = meant.match(/\/[^\s,?]+/g) ?? []
+    const asked = ASKS.exec(item.text)
     const use = (name) => {
-      composer.text = item.text.replace(/^\/\S+/, name)
+      composer.text = asked ? asked[1] + name.slice(1) : item.text.replace(/^\/\S+/, name)
       composer.focus()
       menu.look()
     }
@@ -162,7 +165,8 @@ export function speaking(room, toolbar) {
       draft.write(composer.draft)
       say({ text: `/${item.text}` })
     }
-    return [...uses.map((name) => [`Use ${name}`, () => use(name)]), ["Send as a message", send]]
+    const ways = uses.map((name) => [`Use ${name}`, () => use(name)])
+    return asked ? ways : [...ways, ["Send as a message", send]]
   }
 
   function resend(nonce) {
@@ -186,6 +190,9 @@ export function speaking(room, toolbar) {
 
 // What to type to be somewhere else; with words for somebody one stays here.
 const LEADS = /^\/(join|create|jump|((msg|dm|query)\s+("[^"]*"|\S+)\s*$))/i
+
+// It is the one asked about that is not known.
+const ASKS = /^(\/(?:help|\?|commands)\s+)\S/i
 
 /** What only this page can do is done here, and never sent. */
 const ALONE = [

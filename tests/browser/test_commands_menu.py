@@ -114,3 +114,43 @@ async def test_it_works_by_touch(saskia: Person, meet: Meet) -> None:
     await expect(phone.composer).to_have_value("/who")
     await phone.page.get_by_role("button", name="Send").tap()
     await phone.is_told("here in #lobby")
+
+
+async def test_the_unknown_one_that_was_asked_about_is_mended_where_it_stands(saskia: Person) -> None:
+    await saskia.says("/help kcik")
+    await saskia.is_told("No command /kcik.")
+    await expect(saskia.page.get_by_role("button", name="Send as a message")).to_have_count(0)
+    await saskia.page.get_by_role("button", name="Use /kick").click()
+    await expect(saskia.composer).to_have_value("/help kick")
+
+
+async def test_a_refused_line_can_be_changed_though_other_words_stand_in_its_place(
+    saskia: Person, mateo: Person
+) -> None:
+    await mateo.composer.fill("half a thou")
+    await saskia.says("/lock")
+    await mateo.sees("saskia locked the room")
+    await mateo.composer.press("Home")
+    await mateo.types("/whois @nobody")
+    await mateo.presses("Enter")
+    await mateo.is_told("Nobody here is called nobody.")
+    await expect(mateo.composer).to_have_value("half a thou")
+    await mateo.page.get_by_role("button", name="Change what was typed").click()
+    await expect(mateo.composer).to_have_value("/whois @nobody")
+
+
+async def test_nothing_of_a_long_usage_line_is_covered(saskia: Person) -> None:
+    await saskia.types("/mut")
+    row = saskia.menu.get_by_role("option").first
+    for width in (1280, 375):
+        await saskia.page.set_viewport_size({"width": width, "height": 760})
+        boxes = [
+            await row.locator(part).evaluate(
+                "e => { const r = document.createRange(); r.selectNodeContents(e); const b = r.getBoundingClientRect();"
+                " return [b.left, b.top, b.right, b.bottom] }"
+            )
+            for part in (".name", ".does", ".who")
+        ]
+        for at, (left, top, right, bottom) in enumerate(boxes):
+            for other in boxes[at + 1 :]:
+                assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top

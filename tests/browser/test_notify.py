@@ -123,14 +123,18 @@ async def test_the_browser_is_asked_only_by_a_press(mateo: Person) -> None:
 
 async def test_the_hint_says_which_mute_it_is(saskia: Person, mateo: Person) -> None:
     await mateo.types("/mute ")
-    await expect(mateo.menu).to_contain_text("This room tells you of nothing")
+    await expect(mateo.menu).to_contain_text("For you alone: this room tells you of nothing")
     await expect(mateo.menu.get_by_role("option")).to_have_count(0)
     await mateo.types("#")
-    await expect(mateo.menu).to_contain_text("That room tells you of nothing")
+    await expect(mateo.menu).to_contain_text("For you alone: that room tells you of nothing")
+    await expect(mateo.menu.locator(".usage")).to_have_text("/mute [#room]")
+    await expect(mateo.menu.locator(".usage .now")).to_have_text("[#room]")
     await saskia.types("/mute ")
-    await expect(saskia.menu).to_contain_text("This room tells you of nothing")
+    await expect(saskia.menu).to_contain_text("For you alone: this room tells you of nothing")
     await saskia.types("@ma")
-    await expect(saskia.menu).to_contain_text("They may read but not speak")
+    await expect(saskia.menu).to_contain_text("For all: they may read but not speak")
+    await expect(saskia.menu.locator(".usage")).to_have_text("/mute @user [10m] [reason]")
+    await expect(saskia.menu.locator(".usage .now")).to_have_text("@user")
     await expect(saskia.menu.get_by_role("option", selected=True)).to_contain_text("mateo")
 
 

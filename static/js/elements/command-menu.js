@@ -295,7 +295,8 @@ function personRow(option, index, you) {
 
 function plainRow(option, index) {
   const row = optionRow(option, `u-${index}`)
-  row.append(element("span", "name", option.name), element("span", "does", option.does ?? ""))
+  row.append(element("span", "name", option.name))
+  if (option.does) row.append(element("span", "does", option.does))
   return row
 }
 

@@ -110,8 +110,11 @@ async def test_both_forms_are_in_the_menu_each_with_who_may(alice: Person) -> No
     ]
     await alice.enters()
     said = (await alice.says("/help mute")).text
-    assert "/mute · This room tells you of nothing; again, and it does as before (members and up)" in said
-    assert "/mute @… · They may read but not speak" in said
+    assert (
+        "/mute · For you alone: this room tells you of nothing; again, and it does as before (members and up)"
+        in said
+    )
+    assert "/mute @… · For all: they may read but not speak" in said
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,15 @@ async def test_a_block_of_code_is_letter_by_letter(alice: Person, bob: Person) -
     assert not await bob.tab.has_heard("message")
 
 
+async def test_a_day_that_is_still_to_come_leads_nowhere_and_says_so(alice: Person) -> None:
+    await alice.enters()
+    refused = await alice.refused("/jump 2999-01-01")
+    assert refused.message == (
+        "Nothing has happened in this room since 1 January 2999. /history shows what was said last."
+    )
+    assert (await alice.refused("/history x")).message == "Usage: /history [N|2h]. Example: /history 2h."
+
+
 async def test_a_spoiler_is_marked_and_no_preview_reveals_it(
     alice: Person, bob: Person, house: House
 ) -> None:
