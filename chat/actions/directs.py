@@ -9,6 +9,7 @@ import msgspec
 
 from chat.actions import messages
 from chat.actions.ignored import is_ignored
+from chat.actions.membership import mark_read
 from chat.errors import NotFound, ThatIsYou
 from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, member_in, named_in, room_of
@@ -41,6 +42,9 @@ async def send(node: Node, room: Room, member: Member, nick: str, text: str, req
     oneself = await member_in(node.manager, direct.id, member.user_id)
     assert oneself is not None
     said = await messages.post(node, direct, oneself, text, request)
+    if oneself.read_seq >= said.seq - 1:
+        # Who has read all that was said before need not read their own words.
+        await mark_read(node, direct, member.user_id, said.seq)
     # Its number is one of another room.
     return msgspec.structs.replace(said, seq=0, text=f"Said to @{other.name} alone: {where}")
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from chat.actions import invitations
+from chat.actions.previews import previews
 from chat.members import member_in
 from chat.policy import Role
 from tests.people import House, Person
@@ -233,6 +234,17 @@ async def test_two_speak_alone(alice: Person, bob: Person, olga: Person, house: 
         assert (await stranger.gets(f"/api/rooms/{where}/messages")).status == 404
         assert where not in (await stranger.opens("/rooms")).text
     assert (await alice.refused(f"/leave {where}")).code == "direct_room"
+
+
+async def test_ones_own_words_do_not_wait_to_be_read(alice: Person, bob: Person, house: House) -> None:
+    await alice.enters()
+    await alice.says("/msg @bob hello")
+    assert [one.unread for one in await previews(house.node, alice.id) if one.slug.startswith("d-")] == [0]
+    assert [one.unread for one in await previews(house.node, bob.id) if one.slug.startswith("d-")] == [1]
+    await bob.enters()
+    await bob.says("/msg @alice yes?")
+    await alice.says("/msg @bob did you read this")
+    assert [one.unread for one in await previews(house.node, alice.id) if one.slug.startswith("d-")] == [2]
 
 
 async def test_two_who_begin_at_once_on_two_processes_have_one_room(
