@@ -218,8 +218,8 @@ class Connection:
         if self._line.get_write_buffer_size() > HIGH_WATER:
             return self._stalls()
         self._stalled_since = None
-        self._frames = []
         self._put(frames[0] if len(frames) == 1 else b"".join(frames))
+        frames.clear()
         return True
 
     def _stalls(self) -> bool:

@@ -76,22 +76,40 @@ class Listeners(set[Listener]):
     def __init__(self) -> None:
         super().__init__()
         self._by_user: dict[int, list[Listener]] = {}
+        # Sorted when they are next spoken to: people come seldom, and are told something all the time.
+        self._by_dialect: dict[Dialect, list[Listener]] | None = None
 
     def add(self, listener: Listener) -> None:
         """One more."""
         if listener not in self:
             super().add(listener)
+            self._by_dialect = None
             self._by_user.setdefault(listener.member.user_id, []).append(listener)
 
     def discard(self, listener: object) -> None:
         """One less, if it was one."""
         if isinstance(listener, Listener) and listener in self:
             super().discard(listener)
+            self._by_dialect = None
             own = self._by_user[listener.member.user_id]
             own.remove(listener)
             if not own:
                 del self._by_user[listener.member.user_id]
 
+    def turn(self, listener: Listener, dialect: Dialect) -> None:
+        """From now on it is spoken to in this one."""
+        listener.dialect = dialect
+        self._by_dialect = None
+
     def of(self, user_id: int) -> tuple[Listener, ...]:
         """Those of one user."""
         return tuple(self._by_user.get(user_id, ()))
+
+    def by_dialect(self) -> dict[Dialect, list[Listener]]:
+        """Those who are spoken to alike. Who comes or goes meanwhile is not in it."""
+        if self._by_dialect is None:
+            found: dict[Dialect, list[Listener]] = {}
+            for listener in self:
+                found.setdefault(listener.dialect, []).append(listener)
+            self._by_dialect = found
+        return self._by_dialect

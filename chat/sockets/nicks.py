@@ -169,7 +169,7 @@ class NickConversation:
         except TimeoutError:
             # It was told already, by a process that thought them gone by mistake.
             self.connection.send(doorway.open())
-        seat.listener.dialect = doorway.dialect
+        seat.channel.listeners.turn(seat.listener, doorway.dialect)
 
     def _shown_out(self) -> None:
         self.node.tasks.once("shutting a guest out", guests.show_out(self.node, self.guest))
