@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 
 from chat.actions import rooms
 from chat.actions.ignored import ignored_by
-from chat.errors import AppError, Gone
+from chat.errors import Gone
 from chat.events import MessagePosted
 from chat.members import Member, named_in
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, may
 from chat.times import say_count, say_until
+from helpers.errors import AppError
 
 # What people say of themselves is for those they share a room with.
 SHARE_A_ROOM = """SELECT 1 FROM memberships a JOIN memberships b ON b.room_id = a.room_id
