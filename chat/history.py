@@ -20,7 +20,7 @@ SOURCE = """FROM messages m JOIN rooms r ON r.id = m.room_id
     LEFT JOIN messages w ON w.room_id = m.room_id AND w.seq = CASE m.kind WHEN 'message' THEN m.seq
         WHEN 'edited' THEN (m.body->>'target')::bigint WHEN 'undone' THEN (m.body->>'message')::bigint END"""
 # Entries a reader of the page has no use for: what they changed is shown where it was changed.
-UNSEEN = "('edited', 'removed', 'purged', 'pinned', 'unpinned', 'audit')"
+UNSEEN = "('edited', 'removed', 'audit')"
 # Where what is cleared ends is looked up first: asked of each entry, a page would read all that was ever cleared.
 VISIBLE = f"m.kind NOT IN {UNSEEN} AND m.seq > (SELECT x.cleared_upto FROM rooms x WHERE x.id = %s)"
 PAGE = 50

@@ -39,7 +39,7 @@ people.list.redraw()
 
 follow()
 followKeyboard()
-Object.assign(list.room, {
+list.settle({
   you,
   slug,
   roleOf: (id) => people.list.roleOf(id),

@@ -38,7 +38,7 @@ export function windowOf(room, history) {
     hear(entry) {
       if (!history.newer) return list.apply(entry)
       // What is already drawn may change; what is new waits until the window has reached it.
-      if (["edited", "removed", "purged"].includes(entry.type)) list.apply(entry)
+      list.amend(entry)
       if (entry.type === "cleared") return self.reload()
       late.push(entry)
       return null

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import web
 from playwright.async_api import expect
 
+from tests.browser.history import write_lines
 from tests.browser.person import Person
 
 
@@ -179,6 +181,48 @@ async def test_hidden_messages_come_back_in_every_page(saskia: Person, mateo: Pe
         await person.reads("two")
         await person.reads("three")
         await person.sees("saskia brought 2 messages back")
+
+
+async def test_what_was_hidden_is_told_and_brought_back_after_a_reload(saskia: Person, mateo: Person) -> None:
+    await mateo.says("one")
+    await saskia.reads("one")
+    await saskia.says("/pin")
+    await saskia.says("/purge 1")
+    await saskia.sees("saskia removed 1 message")
+    for person in (saskia, mateo):
+        await person.page.reload()
+        await person.is_here()
+        await person.sees("saskia removed 1 message")
+        await person.sees("saskia pinned a message")
+    await expect(mateo.page.get_by_role("button", name="Undo")).to_have_count(0)
+    await saskia.page.get_by_role("button", name="Undo").click()
+    for person in (saskia, mateo):
+        await person.reads("one")
+        await person.sees("saskia removed 1 message")
+    await saskia.page.reload()
+    await saskia.is_here()
+    await saskia.sees("saskia brought 1 message back")
+    await expect(saskia.page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+async def test_who_reads_further_up_misses_nothing_of_what_is_hidden_meanwhile(
+    saskia: Person, mateo: Person, app: web.Application
+) -> None:
+    await write_lines(app, saskia.name, 120)
+    await mateo.opens("/rooms/lobby?at=40")
+    await mateo.is_here()
+    await expect(mateo.message("line 119.")).to_have_count(0)
+    await saskia.says("/purge 100")
+    await expect(mateo.message("Message removed by saskia").first).to_be_visible()
+    await mateo.page.wait_for_function("""() => {
+        const log = document.querySelector("message-list")
+        log.scrollTop = log.scrollHeight
+        return !log.querySelector(".newer")
+    }""")
+    await mateo.sees("saskia removed 100 messages")
+    seqs = await mateo.messages.evaluate_all("all => all.map((one) => Number(one.dataset.seq))")
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    assert len(seqs) > 100
 
 
 async def test_pins_and_offers_are_lines_of_the_log(saskia: Person, mateo: Person) -> None:

@@ -157,7 +157,7 @@ async def test_since_says_words_as_they_stand_now(
     secret = await backstage.manager.rows("SELECT body::text FROM messages WHERE room_id = %s", lobby)
     assert not any("secret" in body or "words" in body for (body,) in secret)
     page = await history.latest(lobby)
-    assert [event.seq for event in page.entries] == [1, 2, 3, 4, 5]
+    assert [event.seq for event in page.entries] == [1, 2, 3, 4, 5, 8], "a removal stands where it was made"
 
 
 async def test_an_edit_of_what_is_gone_says_nothing(
@@ -183,6 +183,7 @@ async def test_what_was_removed_comes_back_with_its_words(
         None,
         "two",
         "three",
+        "-",
         None,
     ]
     seq = await record(node, lobby, Undone(by=ann, target=4, act="removed", message=1))

@@ -9,7 +9,7 @@ import { localise } from "../time.js"
 import { hasNewer, offer, whose, withdraw } from "../undo.js"
 
 export class MessageList extends HTMLElement {
-  /** Given by the page before anything is drawn: you, slug, roleOf and ignores. */
+  /** Given by the page before anything more is drawn, see settle(). */
   room = { you: { id: 0, name: "" }, slug: "", roleOf: () => "", ignores: () => false }
   #scroll = null
   #spoke = new Map()
@@ -18,8 +18,6 @@ export class MessageList extends HTMLElement {
     this.#scroll = new Scroll(this)
     this.room.find = (seq) => this.line(seq)
     localise(this)
-    this.#retime()
-    this.#takeBack()
     for (const message of this.querySelectorAll(".message")) this.#heard(message)
     arrange(this.#spine)
     this.addEventListener("click", this.#click)
@@ -29,6 +27,13 @@ export class MessageList extends HTMLElement {
   disconnectedCallback() {
     this.removeEventListener("click", this.#click)
     this.removeEventListener("log:end", this.#away)
+  }
+
+  /** Who reads here, and where: you, slug, roleOf and ignores. What the server drew is measured by it. */
+  settle(room) {
+    Object.assign(this.room, room)
+    this.#retime()
+    this.#takeBack()
   }
 
   get scroll() {
@@ -62,11 +67,25 @@ export class MessageList extends HTMLElement {
     return [...this.querySelectorAll(`.message[data-seq][data-by="${Number(id)}"]`)].at(-1)?.dataset.at ?? ""
   }
 
-  /** One entry more at the end, or a change of what stands already. Gives the line it drew, if any. */
+  /** One entry more at the end, or a change of what stands already. Gives the line it drew or changed, if any. */
   apply(entry) {
+    const changed = this.amend(entry)
     switch (entry.type) {
-      case "message":
+      case "edited":
+      case "removed":
+        return changed
+      case "undone":
+        return this.#append(entry, () => this.#takeBack())
+      case "cleared":
+        return this.#clear(entry)
+      default:
         return this.#append(entry)
+    }
+  }
+
+  /** What an entry changes of what stands already; it gets no line of its own. Gives the message of an edit or removal. */
+  amend(entry) {
+    switch (entry.type) {
       case "edited":
         return this.#change(entry.target, (article) =>
           entry.gone ? bury(article) : speak(article, { ...entry, edited: true }, this.room),
@@ -76,15 +95,13 @@ export class MessageList extends HTMLElement {
       case "purged":
         for (const target of entry.targets ?? [])
           this.#change(target, (article) => bury(article, entry.by.name))
-        return this.#append(entry)
+        return null
       case "undone":
         if (entry.message && entry.parts)
           this.#change(entry.message, (article) => speak(article, entry, this.room))
-        return this.#append(entry, () => this.#takeBack())
-      case "cleared":
-        return this.#clear(entry)
+        return null
       default:
-        return this.#append(entry)
+        return null
     }
   }
 
@@ -96,6 +113,7 @@ export class MessageList extends HTMLElement {
       const top = this.querySelector(".older")
       if (top) top.after(...lines)
       else this.#spine.prepend(...lines)
+      this.#takeBack()
       arrange(this.#spine)
     })
     this.#away()
@@ -104,6 +122,7 @@ export class MessageList extends HTMLElement {
   /** The next page below what is there, while away from the latest. */
   extend(entries) {
     for (const entry of entries) this.#append(entry)
+    this.#takeBack()
   }
 
   /** Another window altogether. What only you see, and what waits to go out, stays. */

@@ -21,6 +21,9 @@ async def test_the_last_messages_are_hidden_together_and_come_back(
     assert "Message removed by mona" in page
     assert ">one<" in page
     assert ">three<" not in page
+    assert f'data-kind="purged" data-at="{purged.at}"' in page, "the line stands for who comes later, too"
+    assert f'data-until="{purged.undo_until}"' in page
+    assert (await bob.gets("/api/rooms/lobby/messages")).json["entries"][-1]["targets"] == purged.targets
     assert (await mona.says("/purge 2", nonce="n-1")).duplicate
     assert (await house.kinds()).count("purged") == 1
     assert (await mona.says("/undo")).text == "Undone: 2 messages back."
