@@ -14,7 +14,7 @@ import msgspec
 from chat.channel import Channel
 from chat.connection import CloseCode
 from chat.events import Event, MessagePosted, Recorded
-from chat.listeners import Dialect, Listener
+from chat.listeners import Listener
 from chat.sockets.rooms_frames import frame, message
 
 
@@ -78,7 +78,7 @@ class Seat(Listener):
     def asks(self, nonce: str, uuid: Any) -> None:
         """Words are on their way under this nonce: they are to come back with this uuid."""
         if not isinstance(self.dialect, Asking):
-            self._speak(Asking(self.voice, self))
+            self.channel.listeners.turn(self, Asking(self.voice, self))
         assert isinstance(self.dialect, Asking)
         self.dialect.uuids[nonce] = uuid
 
@@ -87,16 +87,7 @@ class Seat(Listener):
         if isinstance(self.dialect, Asking):
             self.dialect.uuids.pop(nonce, None)
             if not self.dialect.uuids:
-                self._speak(self.voice)
-
-    def _speak(self, dialect: Dialect) -> None:
-        if self not in self.channel.listeners:
-            self.dialect = dialect
-            return
-        # Taken out and put back: whoever delivers may have sorted its listeners by how they hear.
-        self.channel.listeners.discard(self)
-        self.dialect = dialect
-        self.channel.listeners.add(self)
+                self.channel.listeners.turn(self, self.voice)
 
 
 @dataclass(eq=False)
