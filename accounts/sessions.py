@@ -9,7 +9,7 @@ from aiohttp_session import Session, get_session, new_session
 
 from accounts import actions
 from accounts.errors import BadToken, NotSignedIn
-from accounts.keys import USERS
+from accounts.keys import RESTS, USERS
 from accounts.models import User
 from accounts.refs import is_session, token_ref
 from accounts.storage import COOKIE, ID, KEPT, SESSIONS, end_session, end_sessions, ref_of
@@ -117,6 +117,7 @@ async def user_of_session(request: web.Request) -> User | None:
     if claim is None:
         return None
     user = await request.config_dict[USERS].ask(claim.user_id)
-    if user is None or user.session_epoch != claim.session_epoch or user.is_suspended:
+    if user is not None and user.is_suspended:
+        request[RESTS] = user.suspended_until
         return None
-    return user
+    return None if user is None or user.session_epoch != claim.session_epoch else user

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from accounts import actions, doors, sessions, tokens
 from accounts.csrf import csrf_token
-from accounts.errors import BadCredentials, RegistrationClosed, WrongPassword
+from accounts.errors import BadCredentials, RegistrationClosed, Suspended, WrongPassword
 from accounts.forms import Form, empty_form, read_form
-from accounts.keys import SITE_CARD, USER
+from accounts.keys import RESTS, SITE_CARD, USER
 from accounts.mail import clean_email
 from accounts.middlewares import anonymous_required, login_required, user_of
 from accounts.models import User
@@ -70,7 +70,9 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 
 async def _login(request: web.Request, form: Form) -> web.StreamResponse:
-    return await _door(request, "accounts/login.html", form)
+    # Who was shut out while they were here stands before this door without having asked for it.
+    rests = Suspended(request[RESTS]).text if RESTS in request and not form.errors else ""
+    return await _door(request, "accounts/login.html", form, rests=rests)
 
 
 async def check_sign_in(request: web.Request, name: str, password: str) -> User:

@@ -17,7 +17,7 @@ from chat.handed import address_of
 from chat.input import require_patience
 from chat.keys import NODE
 from chat.listing import index_of
-from chat.members import Member, enter, find_room
+from chat.members import Member, enter_by_any, find_room
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
@@ -205,7 +205,7 @@ async def revoke_link(request: web.Request) -> web.StreamResponse:
 
 async def _entered(request: web.Request) -> tuple[Node, Room, Member]:
     node = request.config_dict[NODE]
-    room, member = await enter(node.manager, user_of(request).id, request.match_info["slug"])
+    room, member = await enter_by_any(node.manager, user_of(request).id, request.match_info["slug"])
     if room.kind != "room":
         raise DirectRoom
     require(member.role, Permission.SETTINGS, room=room.slug)

@@ -71,7 +71,8 @@ function sentenceOf(entry) {
   }
 }
 
-function settingOf({ offered, slug, switches = {} }) {
+function settingOf({ destroyed, offered, slug, switches = {} }) {
+  if (destroyed) return "settings-destroyed"
   if (offered) return "settings-offered"
   if (slug) return "settings-moved"
   if ("archived" in switches) return `settings-${switches.archived ? "archived" : "unarchived"}`

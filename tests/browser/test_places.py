@@ -66,6 +66,22 @@ async def test_the_name_is_typed_before_anything_is_deleted(saskia: Person, mate
     await saskia.page.wait_for_url("**/rooms")
     await expect(saskia.page.get_by_text("#lobby is gone")).to_be_visible()
     await expect(mateo.page.get_by_text("This room was deleted.")).to_be_visible()
+    await mateo.sees("saskia deleted the room")
+
+
+async def test_a_room_is_deleted_by_the_line_with_its_code(saskia: Person, mateo: Person) -> None:
+    await mateo.makes("kiln", "The kiln")
+    await saskia.enters("kiln")
+    await saskia.composer.fill("half a thou")
+    await mateo.says("/destroy #kiln")
+    await mateo.is_told("This deletes #kiln and its 0 messages, after 7 days in the bin for good.")
+    await mateo.page.get_by_role("button", name="Confirm with /destroy #kiln ").click()
+    await mateo.is_told("#kiln is gone: 0 messages. It rests in the bin until ")
+    await saskia.sees("mateo deleted the room")
+    await expect(saskia.page.get_by_text("This room was deleted.")).to_be_visible()
+    await expect(saskia.composer).to_have_value("half a thou")
+    await saskia.page.get_by_role("button", name="All rooms").click()
+    await expect(saskia.page.locator("main")).not_to_contain_text("The kiln")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -21,6 +21,8 @@ async def test_who_is_muted_reads_on_and_keeps_the_draft(saskia: Person, mateo: 
     await expect(reason).to_contain_text("Muted by saskia until ")
     await expect(reason).to_contain_text("“one link is enough” You can still read and use commands")
     await expect(reason.locator(".left")).to_contain_text("4:5")
+    await saskia.says("/mute @mateo 99d one link is enough")
+    await expect(reason.locator(".left")).to_be_empty()
     await expect(mateo.composer).to_have_value("half a thou")
     await saskia.says("quiet now")
     await mateo.reads("quiet now")

@@ -3,6 +3,9 @@
 import { composing, counted, element } from "../dom.js"
 import { left } from "../time.js"
 
+// A day on, a clock says less than a date does.
+const LONGEST = 24 * 3600_000
+
 export class MessageComposer extends HTMLElement {
   #mode = null // {kind: "reply" | "edit" | "command", said, seq?, kept?}
   #typed = 0
@@ -84,8 +87,9 @@ export class MessageComposer extends HTMLElement {
     const why = this.querySelector(".reason")
     const said = `${words}\n${soft}`
     clearInterval(this.#clock)
-    if (until) this.#clock = setInterval(() => this.#countDown(until), 1_000)
-    this.#countDown(until)
+    const counts = until && new Date(until) - Date.now() < LONGEST ? until : ""
+    if (counts) this.#clock = setInterval(() => this.#countDown(counts), 1_000)
+    this.#countDown(counts)
     if (why.dataset.said === said) return
     why.dataset.said = said
     why.querySelector("b").textContent = words

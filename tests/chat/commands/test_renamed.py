@@ -34,6 +34,12 @@ async def test_pages_lead_on(hook: str, alice: Person) -> None:
     assert (page.status, page.leads_to) == (303, "/rooms/harbour?at=1")
 
 
+@pytest.mark.parametrize("path", ["log", "reports", "settings"])
+async def test_the_pages_of_who_rules_the_room_open(hook: str, olga: Person, alice: Person, path: str) -> None:
+    assert (await olga.opens(f"/rooms/lobby/{path}")).status == 200
+    assert (await alice.opens(f"/rooms/lobby/{path}")).status == 403
+
+
 async def test_programs_are_answered(hook: str, alice: Person) -> None:
     assert (await alice.gets("/api/rooms/lobby/me")).json.room["slug"] == "harbour"
     said = await alice.posts("/api/rooms/lobby/messages", {"text": "hello", "nonce": "n-1"})

@@ -43,6 +43,8 @@ async def test_who_is_shut_out_of_the_site_is_out_of_every_room_and_process(
     assert answer.text.startswith("@alice is shut out of the site until ")
     assert [await person.tab.is_closed() for person in (alice, there)] == [4501, 4501]
     assert (await alice.opens("/rooms")).leads_to == "/login?next=/rooms"
+    assert "This account may not sign in until " in (await alice.opens("/login?next=/rooms")).words
+    assert "may not sign in" not in (await (await house.stranger()).opens("/login")).words
     assert (await program.gets("/api/rooms")).status == 401
     assert (await ada.says(line, nonce="n-1")).duplicate
     assert (await ada.says("/siteunban alice", nonce="n-2")).text == "@alice may come in again."
