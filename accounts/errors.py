@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any
 
 from helpers.errors import AppError
@@ -81,11 +81,13 @@ class Suspended(AppError):
     """The account rests."""
 
     code = "suspended"
-    message = "This account may not sign in until {until:%d %B %Y, %H:%M} UTC."
+    message = "This account may not sign in{until}. Ask whoever runs this chat if that is wrong."
     status = 403
 
     def __init__(self, until: datetime) -> None:
-        super().__init__(until=until.astimezone(UTC))
+        until = until.astimezone(UTC)
+        ends = until.year < MAXYEAR
+        super().__init__(until=f" until {until:%d %B %Y, %H:%M} UTC" if ends else " any more")
 
 
 class NotSignedIn(AppError):
@@ -100,7 +102,7 @@ class BadToken(AppError):
     """The token is unknown, revoked or run out."""
 
     code = "bad_token"
-    message = "This token is not known here, or no longer good."
+    message = "This token is not known here, or no longer good. Make another on your own page, at /me."
     status = 401
 
 
@@ -144,7 +146,7 @@ class NoSuchUser(AppError):
     """There is no account of that name or number."""
 
     code = "not_found"
-    message = "There is no account {name}."
+    message = "There is no account {name}. Look at how the name is written."
     status = 404
 
 
@@ -152,7 +154,7 @@ class RegistrationClosed(AppError):
     """Nobody may register without being asked in."""
 
     code = "registration_closed"
-    message = "New people come here by invitation."
+    message = "New people come here by invitation. Ask somebody who is here for a link."
     status = 403
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chat.times import say_moment, say_until, seconds_until
+from chat.times import FOR_EVER, say_moment, say_until, seconds_until
 from helpers.errors import AppError
 
 
@@ -51,7 +51,7 @@ class ConfirmExpired(AppError):
 
 class Disabled(AppError):
     code = "disabled"
-    message = "The site admin switched this off."
+    message = "The site admin switched this off. Ask an admin of the site if you need it."
     status = 403
 
 
@@ -68,18 +68,19 @@ class NotAllowed(AppError):
     def text(self) -> str:
         who, room, command = self.facts["who"], self.facts["room"], self.facts["command"]
         where = f" of #{room}" if room and who != "site admins" else ""
-        return f"Only {who}{where} can {f'/{command}' if command else 'do that'}."
+        return f"Only {who}{where} can {f'/{command}' if command else 'do that'}. Ask one of them."
 
 
 class RankTooHigh(AppError):
     """The one meant stands as high as the caller or higher. `rank` is what they are: "an owner"."""
 
     code = "rank"
-    message = "@{name} is {rank}; you can only act on lower ranks."
+    message = "@{name} is {rank}; you can only act on lower ranks. Talk to {above}."
     status = 403
 
     def __init__(self, name: str, rank: str) -> None:
-        super().__init__(name=name, rank=rank)
+        above = {"an owner": "a site admin", "a site admin": "them"}.get(rank, "an owner")
+        super().__init__(name=name, rank=rank, above=above)
 
 
 class ThatIsYou(AppError):
@@ -92,7 +93,7 @@ class ThatIsYou(AppError):
     @property
     def text(self) -> str:
         command = self.facts["command"]
-        return f"That would be you. {f'/{command}' if command else 'This'} is for others."
+        return f"That would be you. {f'/{command}' if command else 'This'} is for others: name one of them."
 
 
 class LastOwner(AppError):
@@ -137,8 +138,8 @@ class NotHere(AppError):
 
     @property
     def text(self) -> str:
-        hint = self.facts["hint"]
-        return f"@{self.facts['name']} is not in #{self.facts['room']}.{f' {hint}' if hint else ''}"
+        hint = self.facts["hint"] or "/who lists who is."
+        return f"@{self.facts['name']} is not in #{self.facts['room']}. {hint}"
 
 
 class NotAMember(AppError):
@@ -154,7 +155,7 @@ class NoGuest(AppError):
     """Ranks are kept by account, and a guest has none."""
 
     code = "no_guest"
-    message = "@{name} is a guest: only somebody with an account can have a rank."
+    message = "@{name} is a guest: only somebody with an account can have a rank. Ask them to make one."
     status = 409
 
     def __init__(self, name: str) -> None:
@@ -216,7 +217,7 @@ class ReservedSlug(AppError):
 
 class Archived(AppError):
     code = "archived"
-    message = "#{room} is archived and read-only."
+    message = "#{room} is archived and read-only. An owner can bring it back: /unarchive."
     status = 403
 
     def __init__(self, room: str) -> None:
@@ -225,7 +226,7 @@ class Archived(AppError):
 
 class Locked(AppError):
     code = "locked"
-    message = "#{room} is locked: only moderators can post. Your text is kept."
+    message = "#{room} is locked: only moderators can post. Your text is kept; send it when it opens."
     status = 403
 
     def __init__(self, room: str) -> None:
@@ -245,7 +246,7 @@ class Muted(AppError):
     """May read, not speak, until a moment. `now` is for the sentence and for tests."""
 
     code = "muted"
-    message = "You are muted {until}{because}. Your text is kept."
+    message = "You are muted {until}{because}. Your text is kept. A moderator can let you speak sooner."
     status = 403
 
     def __init__(self, until: datetime, *, reason: str = "", now: datetime | None = None) -> None:
@@ -256,11 +257,17 @@ class Muted(AppError):
 
 class Banned(AppError):
     code = "banned"
-    message = "You are banned from #{room} {until}{because}."
+    message = "You are banned from #{room} {until}{because}. {way}"
     status = 403
 
     def __init__(self, until: datetime, *, room: str, reason: str = "", now: datetime | None = None) -> None:
-        super().__init__(until=say_until(until, now), because=_because(reason), room=room)
+        ends = until < FOR_EVER
+        way = (
+            "Come back then, or ask a moderator."
+            if ends
+            else "Only a moderator can let you back in: ask one."
+        )
+        super().__init__(until=say_until(until, now), because=_because(reason), room=room, way=way)
 
 
 class Removed(AppError):
@@ -322,7 +329,7 @@ class Unreadable(AppError):
 
 class Gone(AppError):
     code = "gone"
-    message = "That message is not there any more."
+    message = "That message is not there any more. /history shows what is."
     status = 404
 
 
@@ -355,13 +362,13 @@ class DirectRoom(AppError):
 
 class NotYours(AppError):
     code = "not_yours"
-    message = "Only its author can change a message."
+    message = "Only its author can change a message. Answer it with one of your own."
     status = 403
 
 
 class NothingToUndo(AppError):
     code = "nothing_to_undo"
-    message = "There is nothing here to undo."
+    message = "There is nothing of yours here to undo. An owner can say whose: /undo @user."
     status = 409
 
 
@@ -377,7 +384,7 @@ class UndoExpired(AppError):
     """The act was done too long ago. `ended` is when undo ended."""
 
     code = "undo_expired"
-    message = "That could be undone until {ended}; now it stands."
+    message = "That could be undone until {ended}; now it stands. Change it by a command of its own: /help lists them."
     status = 409
 
     def __init__(self, ended: datetime, now: datetime | None = None) -> None:

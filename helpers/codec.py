@@ -17,7 +17,7 @@ class BadFrame(AppError):
     """What came in cannot be read as what was expected."""
 
     code = "bad_request"
-    message = "That could not be read: {problem}."
+    message = "That could not be read: {problem}. Correct it and send it again."
 
 
 class Codec(Generic[T]):

@@ -40,7 +40,7 @@ class ForeignOrigin(AppError):
     """A page of another site asks in somebody's name."""
 
     code = "foreign_origin"
-    message = "This came from a page of another site, and was not done."
+    message = "This came from a page of another site, and was not done. Do it on a page of this one."
     status = 403
 
 

@@ -45,7 +45,7 @@ class TooLarge(AppError):
     """The body is larger than this address takes."""
 
     code = "too_large"
-    message = "That is more than the {limit} bytes taken here."
+    message = "That is more than the {limit} bytes taken here. Send it in parts."
     status = 413
 
 
@@ -60,7 +60,7 @@ class NotFound(AppError):
     """What was asked for is not there, or not for whoever asks."""
 
     code = "not_found"
-    message = "There is nothing here."
+    message = "There is nothing here. Look at how the address is written."
     status = 404
 
 

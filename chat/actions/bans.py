@@ -96,7 +96,7 @@ async def unban(node: Node, room: Room, member: Member, nick: str, request: Requ
         actor = await actor_in(log, member.user_id)
         target = await named_over(log, actor, Permission.BAN, nick, "unban")
         if target.banned_until is None or target.banned_until <= log.now:
-            raise NotSet(f"@{target.name} is not banned")
+            raise NotSet(f"@{target.name} is not banned. /banlist lists who is")
         if target.banned_until - log.now > LONGEST_BY_MODERATORS:
             _require_for_ever(log, actor, "unban who was banned for more than 30 days")
         unbanned = await log.record(MemberUnbanned(by=actor.person, user=target.person))

@@ -48,7 +48,7 @@ async def ignore(node: Node, room: Room, member: Member, nick: str, request: Req
                 target.user_id,
             )
             if row is None:
-                raise Already(f"You ignore @{target.name} already")
+                raise Already(f"You ignore @{target.name} already. /unignore @{target.name} ends it")
             said = f"You do not hear @{target.name} any more, in any room."
             log.answer = f"{said} /unignore {_typed(target.name)} ends it."
     except Repeated:
@@ -74,7 +74,7 @@ async def unignore(node: Node, room: Room, member: Member, nick: str, request: R
                 target = await log.named(nick)
                 if target.user_id == actor.user_id:
                     raise ThatIsYou(command="unignore")
-                raise NotSet(f"You do not ignore @{target.name}")
+                raise NotSet(f"You do not ignore @{target.name}. /ignore lists whom you do")
             other, name = row
             log.answer = f"You hear @{name} again."
     except Repeated:

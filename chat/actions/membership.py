@@ -207,7 +207,7 @@ async def change_name(
         except NameTaken as error:
             raise Conflict(field="name") from error
         if renaming.name == renaming.was:
-            raise Already(f"You are called {renaming.name} already")
+            raise Already(f"You are called {renaming.name} already. Choose another name")
         for log in logs.values():
             renamed = await log.member(member.user_id)
             await log.record(Renamed(by=renamed.person, user=renamed.person, was=renaming.was))

@@ -69,7 +69,7 @@ async def unmute(node: Node, room: Room, member: Member, nick: str, request: Req
         actor = await actor_in(log, member.user_id)
         target = await named_over(log, actor, Permission.MUTE, nick, "unmute")
         if target.muted_until is None or target.muted_until <= log.now:
-            raise NotSet(f"@{target.name} is not muted")
+            raise NotSet(f"@{target.name} is not muted. /mute @{target.name} 10m does that")
         unmuted = await log.record(MemberUnmuted(by=actor.person, user=target.person))
         await keep_act(node, log, actor, unmuted, target=target)
         log.answer = f"@{target.name} may speak again."
@@ -90,9 +90,9 @@ async def set_voice(
         if not target.is_member and target.present_since is None:
             raise NotHere(target.name, log.room.slug)
         if voiced and target.voiced:
-            raise Already(f"@{target.name} has a voice already")
+            raise Already(f"@{target.name} has a voice already. /devoice @{target.name} takes it")
         if not voiced and not target.voiced:
-            raise NotSet(f"@{target.name} has no voice of their own to take")
+            raise NotSet(f"@{target.name} has no voice of their own to take. /voice @{target.name} gives one")
         changed = await log.record(
             RoleChanged(by=actor.person, user=target.person, role=target.rank.word, voiced=voiced)
         )

@@ -65,7 +65,7 @@ async def restore(node: Node, room: Room, member: Member, slug: str, request: Re
 
     def change(was: Notify, now: datetime, slug: str) -> Notify:
         if was.level != "none":
-            raise NotSet(f"#{slug} is not muted for you")
+            raise NotSet(f"#{slug} is not muted for you. /mute does that")
         return _back(was)
 
     return await _change(node, room, member, slug, change, "unmute", request)

@@ -67,7 +67,7 @@ async def report(
             reason,
         )
         if made is None:
-            raise Already("You have reported that message already")
+            raise Already("You have reported that message already. Moderators see it in /reports")
         await log.record(Audited(by=actor.person, act="report", facts={"target": target, "reason": reason}))
         log.answer = "Reported. The moderators see it, its author does not."
     return log.reply

@@ -85,7 +85,7 @@ async def unban(node: Node, room: Room, member: Member, nick: str, request: Requ
             "SELECT 1 FROM users WHERE id = %s AND suspended_until > clock_timestamp()", target.user_id
         )
         if rests is None:
-            raise NotSet(f"@{target.name} is not shut out")
+            raise NotSet(f"@{target.name} is not shut out. /siteban shuts an account out")
         await node.manager.execute(
             f"UPDATE users SET suspended_until = NULL WHERE id IN ({WITH_BOTS})",
             target.user_id,

@@ -40,7 +40,7 @@ async def unlock(node: Node, room: Room, member: Member, request: Request | None
         actor = await actor_in(log, member.user_id)
         require_rule(log, actor, Permission.LOCK, None, "unlock")
         if not log.room.set.locked:
-            raise NotSet(f"#{log.room.slug} is not locked")
+            raise NotSet(f"#{log.room.slug} is not locked. /lock locks it")
         await _turn(node, log, actor, Permission.LOCK, {"locked": False})
         log.answer = f"#{log.room.slug} is open again."
     return log.reply
@@ -56,7 +56,7 @@ async def set_moderated(
         if moderated and log.room.set.moderated:
             raise Already(f"#{log.room.slug} is moderated already. /moderated off ends it")
         if not moderated and not log.room.set.moderated:
-            raise NotSet(f"#{log.room.slug} is not moderated")
+            raise NotSet(f"#{log.room.slug} is not moderated. /moderated on begins it")
         await _turn(node, log, actor, Permission.LOCK, {"moderated": moderated})
         log.answer = (
             f"Only those with a voice can post in #{log.room.slug} now. /voice @user gives one."
@@ -80,9 +80,11 @@ async def set_slow_mode(
         actor = await actor_in(log, member.user_id)
         require_rule(log, actor, Permission.SLOW_MODE, None, "slowmode")
         if not seconds and not log.room.set.slow_mode:
-            raise NotSet(f"#{log.room.slug} is not slow")
+            raise NotSet(f"#{log.room.slug} is not slow. /slowmode 30s makes it so")
         if seconds == log.room.set.slow_mode:
-            raise Already(f"The pause is {say_duration(timedelta(seconds=seconds))} already")
+            raise Already(
+                f"The pause is {say_duration(timedelta(seconds=seconds))} already. /slowmode off ends it"
+            )
         await _turn(node, log, actor, Permission.SLOW_MODE, {"slow_mode": seconds})
         log.answer = (
             f"Everybody waits {say_duration(timedelta(seconds=seconds))} between two posts now. /slowmode off ends it."

@@ -62,7 +62,7 @@ async def back(node: Node, room: Room, member: Member, request: Request) -> Answ
 
     def change(was: Status, now: datetime) -> tuple[Status, str]:
         if not was.presence:
-            raise NotSet("You are not away")
+            raise NotSet("You are not away. /away says that you are")
         return was.without_presence(), "You are back."
 
     return await _change(node, room, member, change, Permission.READ, "back", request)
@@ -94,7 +94,7 @@ async def clear_text(node: Node, room: Room, member: Member, request: Request) -
 
     def change(was: Status, now: datetime) -> tuple[Status, str]:
         if not (was.emoji or was.text):
-            raise NotSet("You have no status")
+            raise NotSet("You have no status. /status gives you one")
         return was.without_text(), "Your status is empty now."
 
     return await _change(node, room, member, change, Permission.SET_STATUS, "status", request)

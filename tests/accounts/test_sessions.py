@@ -14,6 +14,7 @@ from pytest_aiohttp import AiohttpClient
 from redis.asyncio import Redis
 
 from accounts import actions, events
+from accounts.errors import Suspended
 from accounts.models import User
 from accounts.storage import COOKIE, ref_of, session_key, sessions_key
 from aiochat.settings import Settings
@@ -301,3 +302,17 @@ async def test_renaming_keeps_one_signed_in(visitor: Visitor, ann: User, manager
     await visitor.signs_in("ann", PASSWORD)
     await actions.rename(manager, ann.id, "anna")
     assert "anna" in (await visitor.opens("/me")).text
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        (datetime(2026, 11, 28, 9, 30, tzinfo=UTC), "until 28 November 2026, 09:30 UTC"),
+        (datetime(9999, 1, 1, tzinfo=UTC), "any more"),
+    ],
+)
+def test_who_is_shut_out_hears_until_when_and_whom_to_ask(until: datetime, words: str) -> None:
+    assert (
+        Suspended(until).text
+        == f"This account may not sign in {words}. Ask whoever runs this chat if that is wrong."
+    )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat import errors
+from chat.times import FOR_EVER
 from helpers.errors import AppError
 
 NOW = datetime(2026, 11, 20, 14, 2, tzinfo=UTC)
@@ -37,20 +38,24 @@ SAID: list[tuple[AppError, str, str]] = [
         "This deletes #lobby for good. To confirm: /destroy #lobby 7Q4K (60 s).",
     ),
     (errors.ConfirmExpired(), "confirm_expired", "That code has run out. Run the command again."),
-    (errors.Disabled(), "disabled", "The site admin switched this off."),
+    (
+        errors.Disabled(),
+        "disabled",
+        "The site admin switched this off. Ask an admin of the site if you need it.",
+    ),
     (
         errors.NotAllowed("owners", room="lobby", command="clear"),
         "no_permission",
-        "Only owners of #lobby can /clear.",
+        "Only owners of #lobby can /clear. Ask one of them.",
     ),
-    (errors.NotAllowed(), "no_permission", "Only moderators can do that."),
+    (errors.NotAllowed(), "no_permission", "Only moderators can do that. Ask one of them."),
     (
         errors.RankTooHigh("ann", "an owner"),
         "rank",
-        "@ann is an owner; you can only act on lower ranks.",
+        "@ann is an owner; you can only act on lower ranks. Talk to a site admin.",
     ),
-    (errors.ThatIsYou(command="kill"), "self", "That would be you. /kill is for others."),
-    (errors.ThatIsYou(), "self", "That would be you. This is for others."),
+    (errors.ThatIsYou(command="kill"), "self", "That would be you. /kill is for others: name one of them."),
+    (errors.ThatIsYou(), "self", "That would be you. This is for others: name one of them."),
     (errors.NotFound("anm", ["ann", "amy"]), "not_found", "Nobody here is called anm. Close: @ann, @amy."),
     (errors.NotFound("zoe"), "not_found", "Nobody here is called zoe. /who lists who is."),
     (
@@ -58,21 +63,30 @@ SAID: list[tuple[AppError, str, str]] = [
         "not_in_room",
         "@ann is not in #lobby. Use /ban to keep them out.",
     ),
-    (errors.NotHere("ann", "lobby"), "not_in_room", "@ann is not in #lobby."),
+    (errors.NotHere("ann", "lobby"), "not_in_room", "@ann is not in #lobby. /who lists who is."),
     (errors.Already("@ann is already a moderator."), "already", "@ann is already a moderator."),
     (errors.NotSet("@ann is not muted"), "not_set", "@ann is not muted."),
     (errors.Conflict(), "conflict", "That name is taken. Choose another."),
     (errors.SlugTaken("lobby"), "conflict", "There is a room #lobby already. Choose another name."),
-    (errors.Archived("lobby"), "archived", "#lobby is archived and read-only."),
+    (
+        errors.Archived("lobby"),
+        "archived",
+        "#lobby is archived and read-only. An owner can bring it back: /unarchive.",
+    ),
     (
         errors.Muted(SOON, reason="links", now=NOW),
         "muted",
-        "You are muted until 14:12 UTC (links). Your text is kept.",
+        "You are muted until 14:12 UTC (links). Your text is kept. A moderator can let you speak sooner.",
     ),
     (
         errors.Banned(NOW + timedelta(days=8), room="lobby", now=NOW),
         "banned",
-        "You are banned from #lobby until 28 November.",
+        "You are banned from #lobby until 28 November. Come back then, or ask a moderator.",
+    ),
+    (
+        errors.Banned(FOR_EVER, room="lobby", reason="spam", now=NOW),
+        "banned",
+        "You are banned from #lobby for ever (spam). Only a moderator can let you back in: ask one.",
     ),
     (
         errors.Removed(NOW + timedelta(seconds=41), room="lobby", reason="off topic", now=NOW),
@@ -93,7 +107,7 @@ SAID: list[tuple[AppError, str, str]] = [
     (
         errors.UndoExpired(SOON, now=NOW),
         "undo_expired",
-        "That could be undone until 14:12 UTC; now it stands.",
+        "That could be undone until 14:12 UTC; now it stands. Change it by a command of its own: /help lists them.",
     ),
 ]
 PLAIN = [

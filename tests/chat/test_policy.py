@@ -83,7 +83,7 @@ def test_a_switch_moves_the_least_role(switches: Switches, permission: Permissio
 def test_who_may_not_is_told_who_may() -> None:
     with pytest.raises(NotAllowed) as refused:
         require(Role.MEMBER, Permission.KICK, room="lobby", command="kill")
-    assert refused.value.text == "Only moderators of #lobby can /kill."
+    assert refused.value.text == "Only moderators of #lobby can /kill. Ask one of them."
 
 
 @given(roles, roles, st.sampled_from([Permission.KICK, Permission.BAN, Permission.MUTE, Permission.SET_ROLE]))
@@ -99,7 +99,7 @@ def test_nobody_acts_on_an_equal_or_higher_rank(role: Role, over: Role, permissi
 def test_a_rank_too_high_says_which() -> None:
     with pytest.raises(RankTooHigh) as refused:
         require(Role.MODERATOR, Permission.KICK, over=Role.OWNER, name="ann")
-    assert refused.value.text == "@ann is an owner; you can only act on lower ranks."
+    assert refused.value.text == "@ann is an owner; you can only act on lower ranks. Talk to a site admin."
 
 
 def test_an_admin_stands_above_owners() -> None:
@@ -138,7 +138,7 @@ def test_an_owner_may_give_a_rank_up_to_their_own() -> None:
     require(Role.OWNER, Permission.SET_ROLE, over=Role.MEMBER, to=Role.OWNER)
     with pytest.raises(NotAllowed) as refused:
         require(Role.OWNER, Permission.SET_ROLE, over=Role.MEMBER, to=Role.ADMIN, room="lobby")
-    assert refused.value.text == "Only site admins can do that."
+    assert refused.value.text == "Only site admins can do that. Ask one of them."
 
 
 switches = st.builds(
@@ -217,7 +217,9 @@ def test_others_may_speak(role: Role, set_so: Switches, voiced: bool) -> None:
 def test_a_mute_ends_at_its_moment() -> None:
     with pytest.raises(Muted) as refused:
         require_speech(Role.MEMBER, Switches(), now=NOW, muted_until=SOON, reason="links")
-    assert refused.value.text == "You are muted until 14:12 UTC (links). Your text is kept."
+    assert refused.value.text.startswith(
+        "You are muted until 14:12 UTC (links). Your text is kept. A moderator"
+    )
     require_speech(Role.MEMBER, Switches(), now=SOON, muted_until=SOON)
 
 

@@ -55,7 +55,7 @@ async def test_the_settings_are_for_owners(mona: Person, alice: Person, house: H
             await person.fills("/rooms/lobby/hooks/revoke", on="/me", name="ci"),
         ):
             assert answer.status == 403
-            assert "Only owners of #lobby can do that." in answer.words
+            assert "Only owners of #lobby can do that. Ask one of them." in answer.words
         assert "/rooms/lobby/settings" not in (await person.opens("/rooms/lobby")).text
     assert await house.node.manager.value("SELECT count(*) FROM hooks") == 0
 

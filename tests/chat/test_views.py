@@ -318,7 +318,7 @@ async def test_an_answer_to_a_command_is_on_the_next_page_once(alice: Person) ->
     ("text", "status", "words"),
     [
         ("/kcik bob", 400, "No command /kcik"),
-        ("/kill bob", 403, "Only moderators of #lobby can /kill."),
+        ("/kill bob", 403, "Only moderators of #lobby can /kill. Ask one of them."),
         ("x" * 4001, 413, "4,001 of at most 4,000 characters"),
         ("x" * 6000, 413, "6,000 of at most 4,000 characters"),
         ("", 400, "There is nothing in it to send"),

@@ -44,6 +44,6 @@ async def test_a_topic_that_cannot_be_is_refused(olga: Person, line: str, code: 
 async def test_members_set_no_topic_unless_the_room_lets_them(alice: Person, house: House) -> None:
     await alice.enters()
     why = await alice.refused("/topic mine")
-    assert (why.code, why.message) == ("no_permission", "Only moderators of #lobby can /topic.")
+    assert (why.code, why.message) == ("no_permission", "Only moderators of #lobby can /topic. Ask one of them.")
     await house.sets({"topic_by": "member"})
     assert (await alice.says("/topic mine")).text == "The topic is set."

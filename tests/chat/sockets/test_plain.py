@@ -144,8 +144,8 @@ async def test_a_slash_twice_says_one(alice: Person) -> None:
         (" \n ", "There is nothing in it to send. Write something first."),
         ("x" * 4001, "4,001 of at most 4,000 characters. Make it shorter or send it in parts."),
         ("/kill", "Usage: /kill @user [reason]. Example: /kill @ann off topic."),
-        ("/kill nobody", "Only moderators of #lobby can /kill."),
-        ("/clear", "Only owners of #lobby can /clear."),
+        ("/kill nobody", "Only moderators of #lobby can /kill. Ask one of them."),
+        ("/clear", "Only owners of #lobby can /clear. Ask one of them."),
     ],
 )
 async def test_a_refusal_is_a_sentence_for_who_asked_alone(
