@@ -35,7 +35,9 @@ async def test_pages_lead_on(hook: str, alice: Person) -> None:
 
 
 @pytest.mark.parametrize("path", ["log", "reports", "settings"])
-async def test_the_pages_of_who_rules_the_room_open(hook: str, olga: Person, alice: Person, path: str) -> None:
+async def test_the_pages_of_who_rules_the_room_open(
+    hook: str, olga: Person, alice: Person, path: str
+) -> None:
     assert (await olga.opens(f"/rooms/lobby/{path}")).status == 200
     assert (await alice.opens(f"/rooms/lobby/{path}")).status == 403
 
