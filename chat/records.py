@@ -118,15 +118,18 @@ async def act_on_report(request: web.Request) -> web.StreamResponse:
     seq = _number(form["seq"])
     try:
         require_patience(node, member.user_id)
+        said = []
         match form["act"]:
             case "remove" if seq:
                 await messages.remove(node, room, member, seq, _request("remove", form["seq"]), "reported")
+                said.append("The message is removed.")
             case "mute":
-                await mutes.mute(node, room, member, form["author"], reason="reported")
+                muted = await mutes.mute(node, room, member, form["author"], reason="reported")
+                said.append(muted.text)
             case _:
                 pass
         answer = await reports.resolve(node, room, member, seq)
-        await flash(request, answer.text, "good")
+        await flash(request, " ".join([*said, answer.text]), "good")
     except AppError as error:
         await flash(request, error.text, "error")
     raise redirect(f"/rooms/{room.slug}/reports")

@@ -49,7 +49,7 @@ function pieces(line) {
 
 /** The ways to another place of this site are links. */
 function linked(words) {
-  return words.split(/(?<=^|\s)(\/(?:rooms|join|reset)\/[\w~-]+(?:\?at=\d+#m\d+)?)(?=$|\s)/).map((piece, index) => {
+  return words.split(/(?<=^|\s)(\/(?:rooms|join|reset)\/[\w~-]+(?:\?at=\d+(?:#m\d+)?)?)(?=$|\s)/).map((piece, index) => {
     if (index % 2 === 0) return piece
     const link = element("a", "", piece)
     link.href = piece

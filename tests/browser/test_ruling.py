@@ -111,6 +111,28 @@ async def test_the_room_says_how_it_is_set_and_the_composer_why_it_waits(
     await mateo.sees("saskia set a pause of 1 minute between two posts")
 
 
+async def test_what_was_set_at_once_is_one_sentence_live_and_later(saskia: Person, mateo: Person) -> None:
+    kept = {"title": "Lobby", "enter": "all", "comings_and_goings": "1"}
+    more = {"guests_welcome": "1", "moderators_clear": "1", "members_invite": "1", "history": "join"}
+    await saskia.submits("/rooms/lobby/settings", **kept, **more, write="voiced", slow_mode="3600")
+    said = (
+        "saskia set the room: only those with a voice post, a pause of 1 hour between two posts, guests may come in, "
+        "members invite people, moderators may clear it, newcomers read what is said after they join"
+    )
+    await mateo.sees(said)
+    await saskia.submits("/rooms/lobby/settings", **kept, **more, write="all", slow_mode="0")
+    undone = "saskia set the room: posting needs no voice, no pause between two posts"
+    await mateo.sees(undone)
+    await saskia.submits(
+        "/rooms/lobby/settings", **kept, **{**more, "guests_welcome": ""}, write="all", slow_mode="0"
+    )
+    await mateo.sees("saskia set the room: guests may not come in")
+    await mateo.page.reload()
+    await mateo.is_here()
+    for sentence in (said, undone, "saskia set the room: guests may not come in"):
+        await mateo.sees(sentence)
+
+
 async def test_an_archived_room_is_opened_again_by_who_may(saskia: Person, mateo: Person) -> None:
     reason = mateo.page.locator("#why-not")
     await saskia.says("/archive")
@@ -183,6 +205,9 @@ async def test_hidden_messages_come_back_in_every_page(saskia: Person, mateo: Pe
         await person.reads("two")
         await person.reads("three")
         await person.sees("saskia brought 2 messages back")
+    # The answer stands below what was drawn afresh, where one looks.
+    below = '.event:has-text("brought 2 messages back") ~ .notice:has-text("Undone: 2 messages back.")'
+    await expect(saskia.log.locator(below)).to_be_in_viewport()
 
 
 async def test_what_was_hidden_is_told_and_brought_back_after_a_reload(saskia: Person, mateo: Person) -> None:
@@ -234,6 +259,9 @@ async def test_pins_and_offers_are_lines_of_the_log(saskia: Person, mateo: Perso
     await mateo.sees("saskia pinned a message")
     await mateo.says("/pins")
     await mateo.is_told("mateo: the plan · pinned by saskia")
+    seq = await mateo.message("the plan").get_attribute("data-seq")
+    pinned = mateo.notice("the plan").get_by_role("link")
+    await expect(pinned).to_have_attribute("href", f"/rooms/lobby?at={seq}")
     await saskia.says("/transfer @mateo")
     await mateo.sees("saskia offers the room to mateo, who can /accept until ")
     await mateo.says("/accept")
@@ -250,6 +278,12 @@ async def test_what_a_site_admin_does_in_a_room_of_others_says_so(saskia: Person
         await expect(person.event("saskia set the topic").locator(".tag")).to_have_text("as site admin")
     await mateo.page.reload()
     await expect(mateo.event("saskia set the topic").locator(".tag")).to_have_text("as site admin")
+    await saskia.enters("lobby")
+    await saskia.says("/announce #kiln The kiln rests at noon")
+    await saskia.is_told("Said in #kiln.")
+    await expect(mateo.message("rests at noon").locator(".tag")).to_have_text("as site admin")
+    await mateo.page.reload()
+    await expect(mateo.message("rests at noon").locator(".tag")).to_have_text("as site admin")
     await mateo.says("/topic Clay")
     await expect(mateo.event("mateo set the topic")).to_have_count(1)
     await expect(mateo.event("mateo set the topic").locator(".tag")).to_have_count(0)

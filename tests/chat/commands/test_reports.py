@@ -47,9 +47,15 @@ async def test_the_page_of_reports_removes_mutes_and_resolves(
     page = await mona.opens("/rooms/lobby/reports")
     assert "&lt;i&gt;one&lt;/i&gt;" in page.text
     assert "&lt;b&gt;why&lt;/b&gt;" in page.text
-    for act, one in zip(("remove", "mute", "resolve"), said, strict=True):
+    told = {
+        "remove": "The message is removed. Resolved.",
+        "mute": "Muted @alice until",
+        "resolve": ">Resolved.",
+    }
+    for (act, words), one in zip(told.items(), said, strict=True):
         done = await mona.fills("/rooms/lobby/reports", seq=str(one.seq), act=act, author="alice")
         assert done.leads_to == "/rooms/lobby/reports"
+        assert words in (await mona.opens("/rooms/lobby/reports")).text
     assert (await bob.hears("removed")).target == said[0].seq
     assert (await bob.hears("muted")).user.name == "alice"
     assert "Nothing is reported." in (await mona.opens("/rooms/lobby/reports")).text
