@@ -51,7 +51,9 @@ export function speak(article, entry, room) {
   article.classList.remove("gone")
   article.classList.toggle("for-you", meant)
   words.replaceChildren(...wordsOf(parts, room.you))
-  if (entry.edited) mark(words)
+  if (entry.edited) mark(words, element("span", "edited", "edited"))
+  if (entry.as_admin) article.dataset.asAdmin = ""
+  if ("asAdmin" in article.dataset) mark(words, clone("as-admin-template"))
   if (quote) words.prepend(quote)
   else if (entry.reply_to) words.prepend(quoteOf(entry.reply_to, room))
 }
@@ -68,7 +70,7 @@ export function bury(article, remover = "") {
 /** One line of what a message says, for a quote. */
 export function gist(article) {
   const words = article.querySelector(".words").cloneNode(true)
-  for (const extra of words.querySelectorAll(".quote, .edited, .status")) extra.remove()
+  for (const extra of words.querySelectorAll(".quote, .edited, .tag, .status")) extra.remove()
   for (const hidden of words.querySelectorAll(".spoiler")) hidden.replaceWith("(spoiler)")
   const text = words.textContent.replace(/\s+/g, " ").trim()
   return text.length > 80 ? `${text.slice(0, 79)}…` : text
@@ -159,13 +161,13 @@ function spoiler(part) {
   return details
 }
 
-function mark(words) {
+function mark(words, said) {
   let last = words.lastElementChild
   if (last?.localName !== "p") {
     last = element("p")
     words.append(last)
   }
-  last.append(" ", element("span", "edited", "edited"))
+  last.append(" ", said)
 }
 
 function quoteOf(seq, room) {

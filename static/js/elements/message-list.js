@@ -125,7 +125,7 @@ export class MessageList extends HTMLElement {
     this.#takeBack()
   }
 
-  /** Another window altogether. What only you see, and what waits to go out, stays. */
+  /** Another window altogether. What only you see, and what waits to go out, stays, below what was said. */
   reset(entries) {
     this.setAttribute("aria-busy", "true")
     for (const line of this.querySelectorAll(".line:not(.notice, [data-nonce], .older)")) line.remove()
@@ -133,6 +133,7 @@ export class MessageList extends HTMLElement {
       const line = this.#draw(entry)
       if (line) this.#spine.insertBefore(line, this.#tail)
     }
+    for (const line of this.querySelectorAll(".notice:not(#first-steps)")) this.#spine.insertBefore(line, this.#tail)
     this.#takeBack()
     arrange(this.#spine)
     this.removeAttribute("aria-busy")
