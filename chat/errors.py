@@ -68,7 +68,9 @@ class NotAllowed(AppError):
     def text(self) -> str:
         who, room, command = self.facts["who"], self.facts["room"], self.facts["command"]
         where = f" of #{room}" if room and who != "site admins" else ""
-        return f"Only {who}{where} can {f'/{command}' if command else 'do that'}. Ask one of them."
+        what = f"/{command}" if command else "do that"
+        after = "Make an account to be one." if who == "members" else "Ask one of them."
+        return f"Only {who}{where} can {what}. {after}"
 
 
 class RankTooHigh(AppError):
@@ -356,7 +358,7 @@ class DirectRoom(AppError):
     """A conversation of two is no room to be run."""
 
     code = "direct_room"
-    message = "This is a conversation of two: it cannot become a room. /create makes one."
+    message = "This is a conversation of two: nobody rules or leaves it. /ignore hides the other, /create makes a room."
     status = 409
 
 

@@ -10,23 +10,38 @@ import msgspec
 from chat.actions import messages
 from chat.actions.ignored import is_ignored
 from chat.actions.membership import mark_read
-from chat.errors import NotFound, ThatIsYou
+from chat.errors import ThatIsYou
 from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, member_in, named_in, room_of
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, Switches, require
 from chat.signals import Belongs
+from helpers.errors import AppError
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s::text, 42))"
 FOUND = f"""SELECT {ROOM_COLUMNS} FROM direct_rooms d JOIN rooms r ON r.id = d.room_id
     WHERE d.low = %s AND d.high = %s"""
 
 
+class GuestAlone(AppError):
+    """A guest has no account that a conversation could be kept with."""
+
+    code = "no_guest"
+    message = (
+        "@{name} is a guest: only people with an account are spoken with alone. Mention them here instead."
+    )
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+
+
 async def send(node: Node, room: Room, member: Member, nick: str, text: str, request: Request) -> Answer:
     """Say something to one person alone, or with no text only open the conversation; the answer leads there.
 
-    Whether they read it, or want to, nobody is told. Raises NotAllowed, NotFound, ThatIsYou, and what refuses words.
+    Whether they read it, or want to, nobody is told. Raises NotAllowed, NotFound, ThatIsYou, GuestAlone, and what
+    refuses words.
     """
     require(member.role, Permission.DIRECT, room=room.slug, command="msg")
     other = await named_in(node.manager, room.id, nick)
@@ -34,7 +49,7 @@ async def send(node: Node, room: Room, member: Member, nick: str, text: str, req
         raise ThatIsYou(command="msg")
     if other.guest:
         # Whoever came by that name next would read what was said to the one before.
-        raise NotFound(nick.removeprefix("@"))
+        raise GuestAlone(other.name)
     direct = await _room_of(node, member.user_id, other.user_id)
     where = f"/rooms/{direct.slug}"
     if not text:

@@ -31,7 +31,7 @@ export function onPerson(person, you, may, room) {
   if (self) return offered(may, [[{ command: "whois", words: "Who you are here", rest: at }]])
   return offered(may, [
     [
-      !room.direct && { command: "msg", words: "Message", rest: at },
+      !room.direct && !guest && { command: "msg", words: "Message", rest: at },
       { command: "whois", words: "Who is this", rest: at },
       room.ignored
         ? { command: "unignore", words: "Ignore no more", rest: at }

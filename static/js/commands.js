@@ -189,7 +189,7 @@ function persons(command, query, people, spoke, you) {
       insert: atName(person.name),
       person,
       spoke: spoke.get(String(person.id)),
-      barred: acting ? barred(person, you) : "",
+      barred: acting ? barred(person, you) : command.name === "msg" && person.role === "guest" ? "a guest" : "",
     }))
     .sort((one, other) => Boolean(one.barred) - Boolean(other.barred))
 }

@@ -72,3 +72,21 @@ async def test_each_hears_the_other_and_a_guest_can_be_removed(saskia: Person, j
     await saskia.sees("saskia removed Jonas from the room")
     message = await jonas.receive(timeout=30)
     assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 4502, "too loud")
+
+
+async def test_nobody_is_led_to_speak_alone_with_a_guest(
+    saskia: Person, mateo: Person, jonas: Socket
+) -> None:
+    await mateo.types("/msg ")
+    await expect(mateo.menu.locator("[aria-disabled=true]")).to_contain_text("a guest")
+    await mateo.composer.fill("")
+    people = mateo.page.locator("#people li")
+    await people.filter(has_text="Jonas").get_by_role("button").click()
+    await expect(mateo.page.get_by_role("menuitem", name="Mention")).to_be_visible()
+    await expect(mateo.page.get_by_role("menuitem", name="Message")).to_have_count(0)
+    await mateo.presses("Escape")
+    await mateo.says("/msg @Jonas hello")
+    await mateo.is_told("@Jonas is a guest: only people with an account are spoken with alone.")
+    await jonas.send_json({"action": "chat_message", "message": "/msg @saskia hello"})
+    refused = await hears(jonas, action="chat_message", success=False)
+    assert refused["message"] == "Only members of #lobby can /msg. Make an account to be one."
