@@ -71,10 +71,11 @@ function sentenceOf(entry) {
   }
 }
 
-function settingOf({ destroyed, offered, slug, switches = {} }) {
+function settingOf({ destroyed, offered, slug, title, switches = {} }) {
   if (destroyed) return "settings-destroyed"
   if (offered) return "settings-offered"
   if (slug) return "settings-moved"
+  if (Object.keys(switches).length > 1) return "settings-several"
   if ("archived" in switches) return `settings-${switches.archived ? "archived" : "unarchived"}`
   if ("private" in switches) return `settings-${switches.private ? "private" : "public"}`
   if ("invite_by" in switches) return `settings-${switches.invite_by === "member" ? "all-invite" : "few-invite"}`
@@ -82,7 +83,20 @@ function settingOf({ destroyed, offered, slug, switches = {} }) {
   if ("moderated" in switches) return `settings-${switches.moderated ? "moderated" : "open"}`
   if ("slow_mode" in switches) return `settings-${switches.slow_mode ? "slow" : "quick"}`
   if ("history_from_join" in switches) return `settings-${switches.history_from_join ? "newcomers" : "all-read"}`
-  return "settings"
+  if (Object.keys(switches).length) return "settings-several"
+  return title ? "settings-titled" : "settings"
+}
+
+/** All that was set at once; templates/chat/_event.html has the words for each. */
+function settingsOf(switches) {
+  return [...document.getElementById("switches-template").content.querySelectorAll("[data-switch]")]
+    .filter(({ dataset }) => dataset.switch in switches)
+    .map(({ dataset }) => {
+      const value = switches[dataset.switch]
+      const shown = typeof value === "string" ? `${value}s` : length(value)
+      return (value ? dataset.on : dataset.off).replace("{}", shown)
+    })
+    .join(", ")
 }
 
 function fill(template, entry) {
@@ -95,6 +109,7 @@ function fill(template, entry) {
       time.dateTime = value
       time.textContent = end(value)
     } else if (slot.dataset.one) slot.textContent = plural(value, slot.dataset.one, slot.dataset.many)
+    else if ("switches" in slot.dataset) slot.textContent = settingsOf(value)
     else if ("length" in slot.dataset) slot.textContent = length(value)
     else slot.textContent = value.name ?? value
   }

@@ -108,6 +108,13 @@ async def test_what_is_saved_is_done_and_nothing_else(olga: Person, alice: Perso
     assert (await alice.hears("topic")).topic == "Demos at nine"
     changed = (await alice.hears("settings")).changed["switches"]
     assert changed == {"moderated": True, "slow_mode": 30, "topic_by": "member"}
+    said = re.sub("<[^>]+>", "", (await alice.opens("/rooms/lobby")).words)
+    assert (
+        "olga set the room: only those with a voice post, a pause of 30 seconds between two posts, "
+        "members set the topic"
+    ) in said
+    acts = await house.node.manager.rows("SELECT before FROM acts WHERE act = 'settings'")
+    assert acts == [({"switches": {"moderated": False, "slow_mode": 0, "topic_by": "moderator"}},)]
     page = (await olga.opens("/rooms/lobby/settings")).text
     assert "The settings are kept." in page
     assert 'value="Demos at nine"' in page
