@@ -53,7 +53,7 @@ async def invitelink(
     answer, path = await actions.make_link(
         node, room, member, uses=number or 1, lasts=lasts or LASTS, request=context.request
     )
-    shown = f"{node.public_url}{path}\nShown only now. {answer.text}"
+    shown = f"{node.public_url}{path}\n{answer.text}"
     return msgspec.structs.replace(answer, text=shown)
 
 

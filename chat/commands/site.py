@@ -53,5 +53,5 @@ async def announce(context: Context, room: Slug, text: Text) -> Answer:
 async def resetlink(context: Context, user: Nick) -> Answer:
     """Makes a link by which somebody sets a new password"""
     answer, path = await actions.reset_link(context.node, context.room, context.member, user, context.request)
-    shown = f"{context.node.public_url}{path}\nShown only now: hand it to @{user}. {answer.text}"
+    shown = f"{context.node.public_url}{path}\n{answer.text} Hand it to @{user}; it works once."
     return msgspec.structs.replace(answer, text=shown)

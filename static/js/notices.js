@@ -2,6 +2,9 @@
 
 import { clone, element } from "./dom.js"
 
+// An invitation, or a way to a new password: shown once.
+const TO_HAND_ON = /^https?:\/\/\S+\/(?:join|reset)\/[\w-]+$/
+
 /** A line with a text and, below it, buttons: [words, does], the last the least likely one. */
 export function notice(text, buttons = []) {
   const line = clone("notice-template")
@@ -34,14 +37,20 @@ export function putAway(event) {
 function paragraphs(text) {
   return text.split(/\n{2,}/).map((block) => {
     const paragraph = element("p")
-    for (const [index, line] of block.split("\n").entries())
-      paragraph.append(index ? "\n" : "", ...pieces(line))
+    const lines = block.split("\n")
+    for (const [index, line] of lines.entries())
+      paragraph.append(index && !TO_HAND_ON.test(lines[index - 1]) ? "\n" : "", ...pieces(line))
     return paragraph
   })
 }
 
 /** What can be typed is set as it is typed: `in backticks`, or the head of a line of help. */
 function pieces(line) {
+  if (TO_HAND_ON.test(line)) {
+    const link = clone("link-template")
+    link.querySelector("code").textContent = line
+    return [link]
+  }
   const help = /^(\/\S.*?)( · .*)$/.exec(line)
   if (help) return [element("span", "command", help[1]), help[2]]
   return line.split("`").flatMap((piece, index) => (index % 2 ? element("code", "", piece) : linked(piece)))
