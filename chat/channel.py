@@ -56,26 +56,35 @@ PutOut = MemberKicked | MemberBanned | MemberRemovedSelf
 
 @dataclass(slots=True)
 class Inhabitant:
-    """Somebody who is in the room just now."""
+    """Somebody who is in the room just now. `muted_until` may be over; `voiced` counts in a moderated room."""
 
     person: Person
     role: Role
     status: Status = NOTHING
+    muted_until: datetime | None = None
+    voiced: bool = False
 
     def told(self) -> dict[str, Any]:
-        """As clients see them: a person with their role, and what they say of themselves where it holds still."""
+        """As clients see them: a person with their role, whether they are muted or have a voice, and what they say of
+        themselves where it holds still.
+        """
         person: dict[str, Any] = msgspec.to_builtins(self.person)
-        status = self.status.at(datetime.now(UTC))
+        now = datetime.now(UTC)
+        status = self.status.at(now)
+        muted = self.muted_until if self.muted_until is not None and self.muted_until > now else None
         return {
             **person,
             "role": self.role.word,
+            **({} if muted is None else {"muted_until": msgspec.to_builtins(muted)}),
+            **({"voiced": True} if self.voiced else {}),
             **({} if status.says_nothing else {"status": msgspec.to_builtins(status)}),
         }
 
 
 @dataclass(eq=False)
 class Channel:
-    """A live room. `heard` is the number up to which everything was delivered here, `ranks` who is more than a member.
+    """A live room. `heard` is the number up to which everything was delivered here, `ranks` who is more than a member,
+    `muted` who may not speak until when, `voiced` who has a voice.
 
     Delivery is in the order of numbers, without exception: what comes early waits until the gap was read.
     """
@@ -88,6 +97,8 @@ class Channel:
     listeners: Listeners = field(default_factory=Listeners)
     here: dict[int, Inhabitant] = field(default_factory=dict)
     ranks: dict[int, Role] = field(default_factory=dict)
+    muted: dict[int, datetime] = field(default_factory=dict)
+    voiced: set[int] = field(default_factory=set)
     _told: tuple[msgspec.Raw, msgspec.Raw] | None = None
     _told_until: datetime | None = None
     _arrivals: list[StatusChanged] = field(default_factory=list)
@@ -300,18 +311,29 @@ class Channel:
                 self.ranks[user.id] = role
                 if user.id in self.here and self.here[user.id].role is not Role.ADMIN:
                     self.here[user.id].role = role
+                if voiced is not None:
+                    self._voice(user.id, has=voiced)
                 for listener in self.listeners.of(user.id):
                     listener.member.rank = role
                     listener.member.voiced = listener.member.voiced if voiced is None else voiced
-            case MemberBanned(user=user) | MemberRemovedSelf(user=user):
+            case MemberBanned(user=user):
                 self.ranks.pop(user.id, None)
+            case MemberRemovedSelf(user=user):
+                self.ranks.pop(user.id, None)
+                self._voice(user.id, has=False)
             case MemberKicked(user=user):
                 if self.room.set.private:
                     self.ranks.pop(user.id, None)
             case MemberMuted(user=user, until=until, reason=reason):
+                self.muted[user.id] = until
+                if user.id in self.here:
+                    self.here[user.id].muted_until = until
                 for listener in self.listeners.of(user.id):
                     listener.member.muted_until, listener.member.muted_reason = until, reason
             case MemberUnmuted(user=user):
+                self.muted.pop(user.id, None)
+                if user.id in self.here:
+                    self.here[user.id].muted_until = None
                 for listener in self.listeners.of(user.id):
                     listener.member.muted_until = None
             case TopicChanged(topic=topic):
@@ -332,9 +354,19 @@ class Channel:
 
     def _let_in(self, person: Person) -> None:
         status = self.status_of(person.id)
-        self.here[person.id] = Inhabitant(person, self._role_of(person), status)
+        self.here[person.id] = self.inhabitant(person, self._role_of(person))
         if not status.says_nothing:
             self._arrivals.append(StatusChanged(person, status))
+
+    def inhabitant(self, person: Person, role: Role) -> Inhabitant:
+        """Somebody as they are in this room."""
+        status, muted, voiced = self.status_of(person.id), self.muted.get(person.id), person.id in self.voiced
+        return Inhabitant(person, role, status, muted, voiced)
+
+    def _voice(self, user_id: int, *, has: bool) -> None:
+        (self.voiced.add if has else self.voiced.discard)(user_id)
+        if user_id in self.here:
+            self.here[user_id].voiced = has
 
     def _note_status(self, event: StatusChanged) -> None:
         if event.user.id in self.here:

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from accounts.events import EVERY_USER
 from chat.audience import Audience
-from chat.channel import Channel, Inhabitant
+from chat.channel import Channel
 from chat.errors import NoSuchRoom
 from chat.events import (
     BATCHES,
@@ -53,8 +54,10 @@ from helpers.tasks import Tasks
 log = logging.getLogger(__name__)
 
 LOOK = f"""SELECT {ROOM_COLUMNS}, (SELECT json_agg(json_build_array(u.id, u.name, u.is_guest, u.is_admin, m.role,
-        m.present_since IS NOT NULL)) FROM memberships m JOIN users u ON u.id = m.user_id
-        WHERE m.room_id = r.id AND (m.present_since IS NOT NULL OR (m.is_member AND m.role > 2)))
+        m.present_since IS NOT NULL, CASE WHEN m.muted_until > now() THEN m.muted_until END, m.voiced))
+        FROM memberships m JOIN users u ON u.id = m.user_id
+        WHERE m.room_id = r.id AND (m.present_since IS NOT NULL OR (m.is_member AND m.role > 2)
+            OR m.muted_until > now() OR m.voiced))
     FROM rooms r WHERE r.id = %s"""
 
 
@@ -230,14 +233,16 @@ class Hub:
             raise NoSuchRoom
         room = room_of(row[: len(ROOM_FIELDS)])
         channel = Channel(room, room.last_seq, self.history, self._tasks.once, self.statuses.of)
-        for user_id, name, guest, admin, rank, is_here in row[-1] or ():
+        for user_id, name, guest, admin, rank, is_here, muted_until, voiced in row[-1] or ():
             role = Role.ADMIN if admin else Role(rank)
+            if muted_until is not None:
+                channel.muted[user_id] = datetime.fromisoformat(muted_until)
+            if voiced:
+                channel.voiced.add(user_id)
             if rank > Role.MEMBER:
                 channel.ranks[user_id] = Role(rank)
             if is_here:
-                channel.here[user_id] = Inhabitant(
-                    Person(user_id, name, guest), role, self.statuses.of(user_id)
-                )
+                channel.here[user_id] = channel.inhabitant(Person(user_id, name, guest), role)
         return channel
 
     async def leave(self, channel: Channel, listener: Listener) -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import USER
 from accounts.middlewares import login_required, user_of
-from chat.actions import membership, reports, rooms
+from chat.actions import membership, pins, reports, rooms
 from chat.actions.ignored import ignored_by
 from chat.actions.invitations import LOBBY
 from chat.actions.rooms import slug_of
@@ -144,6 +144,7 @@ async def _room_page(
         "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
         "entries": entries,
         "ignored": ignored,
+        "pinned": [one.seq for one in await pins.pinned_in(node, room, member)],
         "reported": await reports.open_in(node, room, member),
         # Where no script runs, a link shows them.
         "shown_ignored": () if request.query.get("ignored") == "shown" else ignored,

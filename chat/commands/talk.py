@@ -9,6 +9,7 @@ from chat.commands.command import CommandTable, Context
 from chat.commands.converters import Name, Rest, Text
 from chat.log import Answer
 from chat.policy import Permission, Role
+from chat.times import say_until
 
 talk = CommandTable("Everyone")
 
@@ -41,6 +42,9 @@ async def who(context: Context) -> str:
             for part in (
                 one.person.name,
                 one.role.word if one.role is not Role.MEMBER else "",
+                f"muted {say_until(one.muted_until, now)}"
+                if one.muted_until and one.muted_until > now
+                else "",
                 one.status.words(now),
             )
             if part

@@ -159,6 +159,10 @@ export function frames(room) {
           ...(entry.voiced === undefined || entry.voiced === null ? {} : { voiced: entry.voiced }),
         })
         return list.remark(entry.user.id, entry.role)
+      case "muted":
+        return people.list.change(entry.user, { muted: entry.until })
+      case "unmuted":
+        return people.list.change(entry.user, { muted: "" })
       case "topic":
         return headOf({ topic: entry.topic })
       case "audit":

@@ -5,7 +5,9 @@ import { mayToPeople } from "./commands.js"
 import { popup } from "./popup.js"
 
 export function menus(room) {
-  const { list, composer, people, you, ignored } = room
+  const { page, list, composer, people, you, ignored } = room
+  // As it was when the page was made; what was said since stands in the log.
+  const pinned = new Set(page.dataset.pinned.split(" "))
 
   const may = (name) => room.commands.now().some((command) => command.name === name && mayToPeople(command, you))
 
@@ -27,7 +29,8 @@ export function menus(room) {
   }
 
   function isPinned(seq) {
-    return last(`[data-kind=pinned][data-target="${seq}"], [data-kind=unpinned][data-target="${seq}"]`) === "pinned"
+    const said = last(`[data-kind=pinned][data-target="${seq}"], [data-kind=unpinned][data-target="${seq}"]`)
+    return said ? said === "pinned" : pinned.has(String(seq))
   }
 
   function does(item) {
@@ -58,7 +61,7 @@ export function menus(room) {
     const groups = onPerson(person, you, may, {
       direct: document.getElementById("people").dataset.kind === "direct",
       ignored: ignored.has(person.id),
-      muted: isMuted(person.id),
+      muted: Boolean(person.muted) && new Date(person.muted) > Date.now(),
       moderated: room.switches().moderated,
       voiced: person.voiced,
     })
@@ -70,12 +73,6 @@ export function menus(room) {
   /** Which kind of line the log has last of those that fit. */
   function last(selector) {
     return [...list.querySelectorAll(selector)].at(-1)?.dataset.kind
-  }
-
-  function isMuted(id) {
-    const lines = list.querySelectorAll(`[data-kind=muted][data-user="${id}"], [data-kind=unmuted][data-user="${id}"]`)
-    const until = [...lines].at(-1)?.querySelector("[data-slot=until] time")?.dateTime
-    return Boolean(until) && new Date(until) > Date.now()
   }
 
   return { may, has: (article) => groupsOn(article).length > 0 }

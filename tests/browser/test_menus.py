@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from aiohttp import web
 from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Meet
+from tests.browser.history import write_lines
 from tests.browser.person import PASSWORD, Person
 
 
@@ -91,6 +93,10 @@ async def test_the_people_list_offers_what_fits_somebody(saskia: Person, mateo: 
     await _item(saskia, "Mute…").click()
     await saskia.presses("Enter")
     await mateo.sees("saskia muted mateo until ")
+    await saskia.says("/clear")
+    await saskia.sees("saskia cleared the room")
+    await saskia.page.reload()
+    await saskia.is_here()
     await _opens_menu_at(saskia, "mateo")
     await _item(saskia, "Unmute").click()
     await mateo.sees("saskia lets mateo speak again")
@@ -101,6 +107,34 @@ async def test_the_people_list_offers_what_fits_somebody(saskia: Person, mateo: 
     await mateo.sees("saskia gave mateo a voice")
     await _opens_menu_at(saskia, "mateo")
     await expect(_item(saskia, "Take the voice")).to_be_visible()
+
+
+async def test_what_was_so_before_the_page_was_opened_is_known(
+    saskia: Person, mateo: Person, app: web.Application
+) -> None:
+    await mateo.says("to be kept")
+    await saskia.reads("to be kept")
+    seq = await saskia.message("to be kept").get_attribute("data-seq")
+    await saskia.says("/moderated on")
+    await saskia.says("/voice mateo")
+    await mateo.sees("saskia gave mateo a voice")
+    await saskia.says("/mute mateo 1h")
+    await mateo.sees("saskia muted mateo until ")
+    await write_lines(app, saskia.name, 200)
+    await saskia.says(f"/pin {seq}")
+    await mateo.sees("saskia pinned a message")
+    await saskia.opens(f"/rooms/lobby?at={seq}")
+    await saskia.is_here()
+    await expect(saskia.event("saskia pinned a message")).to_have_count(0)
+    await _opens_menu_of(saskia, "to be kept")
+    await expect(_item(saskia, "Unpin")).to_be_visible()
+    await saskia.presses("Escape")
+    await _opens_menu_at(saskia, "mateo")
+    await expect(_item(saskia, "Take the voice")).to_be_visible()
+    await _item(saskia, "Unmute").click()
+    await mateo.sees("saskia lets mateo speak again")
+    await _opens_menu_at(saskia, "mateo")
+    await expect(_item(saskia, "Unmute")).to_have_count(0)
 
 
 async def test_menus_are_walked_by_keys_and_put_away(saskia: Person, mateo: Person) -> None:

@@ -323,6 +323,35 @@ async def test_who_is_here_is_known_without_going_in(program: Person, bob: Perso
     }
 
 
+async def test_who_is_muted_and_who_has_a_voice_is_known_to_who_comes_later(
+    program: Person, bob: Person, mona: Person, house: House
+) -> None:
+    await bob.enters()
+    await mona.enters()
+    await mona.says("/voice bob")
+    await mona.says("/mute bob 1h")
+    until = (await bob.hears("muted")).until
+    marked = {"id": bob.id, "name": "bob", "role": "member", "muted_until": until, "voiced": True}
+    await house.opens()
+    far = await house.again("mona", mona.id, at=1)
+    assert marked in (await far.enters()).here.people
+    assert "\nbob · muted until " in (await far.says("/who")).text
+    assert marked in (await program.gets("/api/rooms/lobby/here")).json["people"]
+    await mona.says("/unmute bob")
+    await mona.says("/devoice bob")
+    await far.hears("role", voiced=False)
+    plain = {"id": bob.id, "name": "bob", "role": "member"}
+    assert plain in (await program.gets("/api/rooms/lobby/here")).json["people"]
+    assert plain in (await far.gets("/api/rooms/lobby/here")).json["people"]
+    await mona.says("/mute bob 1h")
+    await bob.leaves()
+    await far.hears("left")
+    again = await house.again("bob", bob.id)
+    await again.enters()
+    await far.hears("joined")
+    assert (await far.gets("/api/rooms/lobby/here")).json["people"][-1]["muted_until"]
+
+
 async def test_commands_are_told_as_far_as_one_may_use_them(
     program: Person, olga: Person, house: House
 ) -> None:

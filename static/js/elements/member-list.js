@@ -28,7 +28,7 @@ export class MemberList extends HTMLElement {
     this.#you = Number(this.dataset.you)
     this.#count = Number(this.dataset.count)
     for (const { dataset } of this.querySelectorAll("li")) {
-      const { id, name, role, status } = dataset
+      const { id, name, role, status, muted } = dataset
       this.#people.set(Number(id), {
         id: Number(id),
         name,
@@ -36,6 +36,8 @@ export class MemberList extends HTMLElement {
         guest: "guest" in dataset,
         here: "here" in dataset,
         status: status ? JSON.parse(status) : {},
+        muted: muted ?? "",
+        voiced: "voiced" in dataset,
       })
     }
     this.#draw()
@@ -62,7 +64,13 @@ export class MemberList extends HTMLElement {
   meet({ count, people }) {
     this.#count = count
     if (people.length === count) for (const person of this.#people.values()) person.here = false
-    for (const person of people) this.#know(person, { here: true, status: person.status ?? {} })
+    for (const person of people)
+      this.#know(person, {
+        here: true,
+        status: person.status ?? {},
+        muted: person.muted_until ?? "",
+        voiced: Boolean(person.voiced),
+      })
     this.#draw()
   }
 
@@ -116,6 +124,8 @@ export class MemberList extends HTMLElement {
       guest: Boolean(person.guest),
       here: false,
       status: {},
+      muted: "",
+      voiced: false,
     }
     this.#people.set(person.id, {
       ...known,
