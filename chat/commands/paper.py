@@ -32,7 +32,8 @@ A site admin may do in every room what its owner may. Everybody may look at the 
 ## `/kill`
 
 It ends every tab and every connection of theirs in this room, on every process, before you get your answer. They
-see by whom and why. They may come back after 60 seconds; until then they can neither read nor write there.
+see by whom and why. They may come back after 60 seconds; until then they can neither read nor write there. Who was put
+out of a private room comes back by an invitation only.
 
 ## `/ban` and `/mute`
 

@@ -128,3 +128,32 @@ async def test_who_is_put_out_of_a_private_room_sees_by_whom_and_keeps_the_draft
     await expect(mateo.page.locator(".lede")).to_contain_text("with the reason “too loud”")
     await expect(mateo.page.locator(".wait")).to_have_text("Only an invitation brings you back.")
     await expect(mateo.page.locator(".kept")).to_have_text("half a thou")
+
+
+async def test_who_is_shut_out_of_the_site_reads_so_at_the_door(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/siteban @mateo 7d spam")
+    await saskia.is_told("This shuts @mateo out of the whole site until ")
+    await saskia.page.get_by_role("button", name="Confirm with /siteban ").click()
+    await saskia.is_told("@mateo is shut out of the site until ")
+    await mateo.page.wait_for_url("**/login*")
+    await expect(mateo.page.locator(".lede")).to_contain_text("This account may not sign in until ")
+    await saskia.says("/siteunban @mateo")
+    await saskia.is_told("@mateo may come in again.")
+    await mateo.page.get_by_label("Name").fill("mateo")
+    await mateo.page.get_by_label("Password").fill(PASSWORD)
+    await mateo.page.get_by_role("button", name="Sign in").click()
+    await mateo.is_here()
+
+
+async def test_the_banned_are_listed_and_let_in_again(saskia: Person, mateo: Person) -> None:
+    await mateo.says("buy this")
+    await saskia.reads("buy this")
+    await saskia.says("/ban @mateo 2d --purge 1h spam")
+    await saskia.is_told("1 message of theirs is hidden.")
+    await expect(mateo.page.locator(".wait")).to_contain_text("You may come back after ")
+    await expect(saskia.message("Message removed by saskia")).to_have_count(1)
+    await saskia.says("/banlist")
+    await saskia.is_told("by saskia: spam")
+    await saskia.says("/unban @mateo")
+    await saskia.sees("saskia lets mateo back in")
+    await mateo.enters("lobby")
