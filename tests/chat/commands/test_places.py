@@ -280,6 +280,7 @@ async def test_not_everybody_can_be_spoken_with_alone(
 async def test_a_conversation_of_two_never_becomes_a_room(alice: Person, bob: Person) -> None:
     await alice.enters()
     where = (await alice.says("/msg bob")).text.rpartition("/")[2]
+    assert "You and <b>bob</b>, and nobody else, ever." in (await alice.opens(f"/rooms/{where}")).text
     await alice.enters(where)
     for line in ("/kill bob", "/clear", "/topic x", "/op bob"):
         assert (await alice.refused(line)).code == "no_permission"
