@@ -8,6 +8,7 @@ import pytest
 
 from chat.actions.previews import previews
 from chat.policy import Role
+from tests.chat.sockets.old import old_program
 from tests.people import House, Person
 
 
@@ -69,6 +70,24 @@ async def test_no_resume_and_no_command_goes_further_back(alice: Person, carol: 
     assert (await carol.refused("/jump 2")).code == "gone"
     day = await carol.says("/jump 2020-01-01")
     assert day.text.endswith(f"at={hello.floor}#m{hello.floor}")
+
+
+async def test_the_protocol_of_many_rooms_goes_no_further_back(
+    alice: Person, carol: Person, house: House
+) -> None:
+    program, hers = await old_program(house, carol), await old_program(house, alice)
+    assert (await program.asks_for("select_room", room="lobby")).room_messages == []
+    shown = (await hers.asks_for("select_room", room="lobby")).room_messages
+    assert [said["text"] for said in shown] == ["before"]
+    await alice.says("after")
+    await program.hears_words("after")
+    for before in (1, 2**31):
+        page = await program.asks_for("history", room="lobby", before=before, limit=20)
+        assert "before" not in [said["text"] for said in page.room_messages]
+    epoch = house.node.epoch
+    for one, words in ((program, ["after"]), (hers, ["after", "before", "after"])):
+        assert (await one.asks_for("resume", room="lobby", epoch=epoch, after=0)).recovered
+        assert await one.all_words() == words
 
 
 async def test_pins_and_previews_do_not_tell_either(
