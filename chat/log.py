@@ -37,12 +37,16 @@ class Request:
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the author of a request is told: a number in the log, words only they see, or both."""
+    """What the author of a request is told: a number in the log, words only they see, or both.
+
+    `qr` is what the words say as a QR code, row by row.
+    """
 
     seq: int = 0
     at: datetime | None = None
     text: str = ""
     duplicate: bool = False
+    qr: tuple[str, ...] = ()
 
 
 class Repeated(Exception):

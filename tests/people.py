@@ -116,7 +116,7 @@ class Tab:
             raise Refused(answer)
         await self.settles()
         notice = self._take("notice", {"nonce": nonce})
-        return Frame({**answer, "text": notice.text if notice else None})
+        return Frame({**(notice or {}), **answer})
 
     async def _answer_to(self, nonce: str) -> Frame:
         while True:

@@ -14,6 +14,7 @@ from chat.errors import UsageError
 from chat.log import Answer
 from chat.policy import Permission
 from chat.times import say_until
+from helpers.qr import qr_rows
 
 inviting = CommandTable("Inviting")
 
@@ -53,8 +54,8 @@ async def invitelink(
     answer, path = await actions.make_link(
         node, room, member, uses=number or 1, lasts=lasts or LASTS, request=context.request
     )
-    shown = f"{node.public_url}{path}\n{answer.text}"
-    return msgspec.structs.replace(answer, text=shown)
+    link = f"{node.public_url}{path}"
+    return msgspec.structs.replace(answer, text=f"{link}\n{answer.text}", qr=qr_rows(link))
 
 
 def _line(link: Link) -> str:

@@ -302,7 +302,8 @@ class RoomConversation:
         ack = Ack(nonce, answer.at, answer.seq, answer.duplicate)
         self.connection.send(text_frame(msgspec.json.encode(ack)))
         if answer.text:
-            self.connection.send(frame("notice", text=answer.text, nonce=nonce))
+            drawn = {"qr": answer.qr} if answer.qr else {}
+            self.connection.send(frame("notice", text=answer.text, nonce=nonce, **drawn))
 
     async def _resume(self, epoch: str, after: int) -> None:
         try:

@@ -121,12 +121,10 @@ export function reveal(line) {
 
 /** Of somebody who was removed nobody needs to hear that they left. */
 function shownOut(line) {
-  const before = line.previousElementSibling
-  return (
-    line.dataset.kind === "left" &&
-    before?.matches("[data-kind=kicked], [data-kind=banned]") &&
-    before.dataset.user === line.dataset.user
-  )
+  if (line.dataset.kind !== "left") return false
+  let before = line.previousElementSibling
+  while (before && before.dataset.user !== line.dataset.user) before = before.previousElementSibling
+  return !!before?.matches("[data-kind=kicked], [data-kind=banned]")
 }
 
 function gather(run) {

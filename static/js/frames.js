@@ -63,7 +63,7 @@ export function frames(room) {
     error: (frame) => (frame.nonce && outbox.refused(frame)) || list.notice(notice(frame.message)),
     notice: (frame) => {
       if (frame.nonce) outbox.answered(frame)
-      if (!room.led(frame)) list.notice(notice(frame.text))
+      if (!room.led(frame)) list.notice(notice(frame.text, [], frame.qr))
     },
     typing: ({ user }) => ignored.has(user.id) || typing.hear(user),
     ignored: (frame) => ignore(frame.ids),

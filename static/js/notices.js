@@ -5,10 +5,11 @@ import { clone, element } from "./dom.js"
 // An invitation, or a way to a new password: shown once.
 const TO_HAND_ON = /^https?:\/\/\S+\/(?:join|reset)\/[\w-]+$/
 
-/** A line with a text and, below it, buttons: [words, does], the last the least likely one. */
-export function notice(text, buttons = []) {
+/** A line with a text and, below it, buttons: [words, does], the last the least likely one. `qr` is drawn under the text. */
+export function notice(text, buttons = [], qr = []) {
   const line = clone("notice-template")
   line.querySelector(".said").append(...paragraphs(text))
+  if (qr.length) line.querySelector(".said").append(drawn(qr))
   const row = line.querySelector(".row")
   const made = buttons.map(([words, does], index) => {
     const button = element(
@@ -32,6 +33,15 @@ export function notice(text, buttons = []) {
 export function putAway(event) {
   if (!event.target.closest("[data-away]")) return
   event.target.closest(".notice").remove()
+}
+
+/** A QR code from its rows, in which 1 is a dark square. */
+function drawn(rows) {
+  const frame = clone("qr-template")
+  const squares = rows.flatMap((row, y) => [...row].map((dark, x) => (dark === "1" ? `M${x} ${y}h1v1h-1z` : "")))
+  frame.querySelector("svg").setAttribute("viewBox", `0 0 ${rows.length} ${rows.length}`)
+  frame.querySelector("path").setAttribute("d", squares.join(""))
+  return frame
 }
 
 function paragraphs(text) {

@@ -34,6 +34,7 @@ async def test_a_link_is_shown_once_to_be_copied_and_ended(saskia: Person, mateo
     answer = saskia.notice("was made, and shown once.")
     await expect(answer.locator("copy-line code")).to_contain_text("/join/")
     await expect(answer.get_by_role("button", name="Copy")).to_be_visible()
+    await expect(answer.get_by_role("img", name="QR code of the link")).to_be_visible()
     await expect(mateo.notice("/join/")).to_have_count(0)
     number = (await answer.inner_text()).split("/invitelink revoke ")[1].split()[0]
     await saskia.says("/invitelink list")

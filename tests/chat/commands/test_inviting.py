@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from chat.policy import Role
+from helpers.qr import qr_rows
 from tests.chat.sockets.old import old_page
 from tests.people import PASSWORD, House, Person
 
@@ -163,10 +164,13 @@ async def test_members_invite_where_the_room_lets_them(
 async def test_a_link_lets_so_many_in_and_is_shown_once(mona: Person, house: House, cellar: None) -> None:
     await mona.enters("cellar")
     answer = await mona.says("/invitelink 2 1d", nonce="n-1")
-    path = answer.text.split()[0].partition("/join/")[2]
+    link = answer.text.split()[0]
+    path = link.partition("/join/")[2]
+    assert answer.qr == list(qr_rows(link))
     again = await mona.says("/invitelink 2 1d", nonce="n-1")
     assert again.duplicate
     assert path not in again.text
+    assert again.qr is None
     kept = await house.node.manager.rows("SELECT token_hash::text FROM invitations")
     assert path not in str(kept)
     listed = (await mona.says("/invitelink list")).text
