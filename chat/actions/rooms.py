@@ -12,7 +12,7 @@ import peewee
 
 from chat.actions.actors import actor_in
 from chat.actions.ruling import keep_act, require_here
-from chat.errors import BadSlug, Disabled, ReservedSlug, SlugTaken
+from chat.errors import BadSlug, Disabled, NotSet, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
 from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, find_room, room_of
@@ -145,11 +145,13 @@ async def _begin(node: Node, room: Room, user_id: int) -> None:
 async def set_topic(
     node: Node, room: Room, member: Member, topic: str, request: Request | None = None
 ) -> Answer:
-    """Say what the room is about; an empty topic says nothing. Raises NotAllowed, TooLong, Unreadable."""
+    """Say what the room is about; an empty topic says nothing. Raises NotAllowed, TooLong, Unreadable, NotSet."""
     topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
         require_here(log, actor, Permission.SET_TOPIC, command="topic")
+        if not topic and not log.room.topic:
+            raise NotSet("There is no topic. /topic text sets one")
         before = {"topic": log.room.topic}
         changed = await log.record(TopicChanged(by=actor.person, topic=topic))
         await keep_act(node, log, actor, changed, before=before, undoable=True)

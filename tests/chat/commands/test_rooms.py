@@ -27,6 +27,9 @@ async def test_the_topic_is_shown_to_all_and_set_by_moderators(
 
 async def test_the_topic_may_be_taken_down(olga: Person) -> None:
     await olga.enters()
+    assert (await olga.refused("/topic clear")).code == "not_set"
+    await olga.says("/topic Tea")
+    await olga.hears("topic")
     assert (await olga.says("/topic clear")).text == "The topic is empty now."
     assert (await olga.hears("topic")).topic == ""
     assert (await olga.says("/topic")).text == "There is no topic. /topic text sets one."
