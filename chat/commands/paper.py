@@ -62,8 +62,9 @@ and bots need not. In a locked room only moderators post, in a moderated one als
 
 `/clear` acts at once, for everybody: the room is empty. `/purge` hides up to 100 messages, none of people of your
 own rank or above. `/undo` brings everything back within 15 minutes; it also takes back a ban, a mute, a removed
-message, a rank, a topic and a setting of the room. It takes back what you did yourself, the newest act first; an
-owner may name whose: `/undo @ann`. What somebody removed of their own words, nobody else brings back.
+message, a rank, a topic, another address, an archived room and what is set on its settings page. `/private`, `/lock`,
+`/moderated` and `/slowmode` have a line of their own for the way back. It takes back what you did yourself, the newest
+act first; an owner may name whose: `/undo @ann`. What somebody removed of their own words, nobody else brings back.
 
 ## `/transfer`
 

@@ -47,7 +47,11 @@ def test_rooms_are_made_and_listed(say: Say) -> None:
         ("user add <b>", PASSWORD, "aiochat: "),
         ("room add Kitchen!", "", "aiochat: "),
         ("room restore kitchen", "", "There is no room of that name"),
-        ("room add kitchen --owner nobody", "", "There is no account nobody. Look at how the name is written."),
+        (
+            "room add kitchen --owner nobody",
+            "",
+            "There is no account nobody. Look at how the name is written.",
+        ),
     ],
 )
 def test_a_refusal_is_one_line(say: Say, line: str, typed: str, said: str) -> None:
