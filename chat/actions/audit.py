@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.names import name_key
+from chat.actions.undo import OVERTAKEN
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
@@ -14,10 +15,11 @@ from chat.policy import Permission, require
 MOST = 200
 USUAL = 20
 # What people take back of their own words is nobody's business.
-LISTED = """SELECT a.seq, a.at, a.actor_name, a.as_admin, a.act, a.line, a.target_name, a.reason, a.undone_by,
+LISTED = f"""SELECT a.seq, a.at, a.actor_name, a.as_admin, a.act, a.line, a.target_name, a.reason, a.undone_by,
         a.undone_seq IS NOT NULL,
         a.undone_seq IS NULL AND a.undo_until > now() AND NOT EXISTS (SELECT FROM acts n WHERE n.room_id = a.room_id
             AND n.actor_id = a.actor_id AND n.seq > a.seq AND n.undone_seq IS NULL AND n.undo_until > now())
+        AND NOT {OVERTAKEN}
     FROM acts a WHERE a.room_id = %s AND NOT (a.act = 'removed' AND a.target_id IS NOT DISTINCT FROM a.actor_id)
         AND (%s OR a.seq < %s) AND (%s OR a.act = %s) AND (%s OR EXISTS (SELECT FROM users u WHERE u.name_key = %s
             AND u.id IN (a.actor_id, a.target_id)))

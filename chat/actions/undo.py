@@ -33,9 +33,20 @@ from chat.policy import Permission, Role, may
 from chat.signals import Belongs
 from chat.times import say_count
 
-NEWEST = """SELECT a.seq, a.act, a.undo_until, a.before, a.target_id, a.actor_id
+# Whether a later act that stands has decided the same anew: taking this one back would undo that one, whoever did it.
+OVERTAKEN = """EXISTS (SELECT FROM acts l
+    WHERE l.room_id = a.room_id AND l.seq > a.seq AND l.undone_seq IS NULL AND CASE
+    WHEN a.act IN ('banned', 'muted') THEN l.act = a.act AND l.target_id = a.target_id
+    WHEN a.act = 'role' THEN l.act IN ('role', 'banned') AND l.before ? 'role' AND l.target_id = a.target_id
+    WHEN a.act = 'topic' THEN l.act = 'topic'
+    WHEN a.act = 'settings' THEN l.act = 'settings' AND (
+        (a.before - 'switches') ?| ARRAY(SELECT jsonb_object_keys(l.before - 'switches'))
+        OR (a.before->'switches') ?| ARRAY(SELECT jsonb_object_keys(l.before->'switches')))
+    END)"""
+NEWEST = f"""SELECT a.seq, a.act, a.undo_until, a.before, a.target_id, a.actor_id
     FROM acts a JOIN users u ON u.id = a.actor_id
     WHERE a.room_id = %s AND a.undo_until IS NOT NULL AND a.undone_seq IS NULL AND (u.id = %s OR u.name_key = %s)
+        AND NOT {OVERTAKEN}
     ORDER BY a.seq DESC LIMIT 20"""
 NEEDS = {
     "cleared": Permission.CLEAR,

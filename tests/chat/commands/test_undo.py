@@ -56,6 +56,36 @@ async def test_what_another_act_has_overtaken_is_passed_over(alice: Person, mona
     assert (await mona.says("/undo")).text == "Undone: the topic is what it was."
 
 
+async def test_what_others_decided_since_is_not_undone(
+    alice: Person, bob: Person, mona: Person, olga: Person, house: House
+) -> None:
+    await house.ranks(mona, Role.OWNER)
+    for person in (mona, olga):
+        await person.enters()
+    for line in ("/ban bob 1h", "/topic Tea", "/history-from join", "/mute alice 1h"):
+        await mona.says(line)
+    overtaking = ("/ban bob 30d", "/topic Coffee", "/history-from all", "/mute alice 1d")
+    for line in overtaking:
+        await olga.says(line)
+    assert (await mona.refused("/undo")).code == "nothing_to_undo"
+    for _ in overtaking:
+        await olga.says("/undo")
+    # What overtook them is undone itself: they are the newest again.
+    assert (await mona.says("/undo")).text == "Undone: @alice may speak again."
+
+
+async def test_who_stepped_down_and_was_banned_since_is_no_owner_again(
+    mona: Person, olga: Person, house: House
+) -> None:
+    await house.ranks(mona, Role.OWNER)
+    await mona.posts("/api/rooms/lobby/messages", {"text": "/deop mona"})
+    for line in ("/ban mona 1h", "/unban mona"):
+        await olga.posts("/api/rooms/lobby/messages", {"text": line})
+    await mona.enters()
+    assert (await mona.refused("/undo")).code in ("nothing_to_undo", "no_permission")
+    assert (await mona.refused("/clear")).code == "no_permission"
+
+
 async def test_a_topic_comes_back(alice: Person, mona: Person) -> None:
     await alice.enters()
     await mona.enters()
