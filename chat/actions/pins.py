@@ -17,6 +17,7 @@ from chat.parts import PREVIEWED
 from chat.policy import Permission
 from helpers.errors import AppError
 
+LAST = -1
 MOST = 50
 SHOWN = 80
 
@@ -50,9 +51,9 @@ LISTED = f"""SELECT p.seq, x.author_name, left({PREVIEWED}, %s), p.pinned_by, p.
 
 
 async def pin(
-    node: Node, room: Room, member: Member, target: int = 0, request: Request | None = None
+    node: Node, room: Room, member: Member, target: int = LAST, request: Request | None = None
 ) -> Answer:
-    """Keep a message in sight; 0 is the last one said. What is pinned already stays so: that is no refusal.
+    """Keep a message in sight; `LAST` is the last one said. What is pinned already stays so: that is no refusal.
 
     Raises NotAllowed, Gone, TooManyPins.
     """
@@ -100,13 +101,13 @@ async def _is_pinned(node: Node, log: Log, target: int) -> bool:
 
 
 async def _message(node: Node, log: Log, target: int) -> int:
-    narrower = "AND seq = %s" if target else ""
+    narrower = "" if target == LAST else "AND seq = %s"
     found: int | None = await node.manager.value(
         "SELECT seq FROM messages WHERE room_id = %s AND kind = 'message' AND gone_seq IS NULL AND seq > %s "
         f"{narrower} ORDER BY seq DESC LIMIT 1",
         log.room.id,
         log.room.cleared_upto,
-        *([target] if target else []),
+        *([] if target == LAST else [target]),
     )
     if found is None:
         raise Gone

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 from chat.times import read_duration
 
 _LINK = re.compile(
-    r"(?:\A#?m?|(?:\A|.*/rooms/(?P<slug>[a-z0-9_-]+))(?:\?at=\d{1,15}#m|\?at=|#m))(?P<seq>[1-9]\d{0,14})\Z",
+    r"(?:\A#?m?|(?:\A|.*/rooms/(?P<slug>[a-z0-9_-]+))(?:\?at=\d{1,15}#m|\?at=|#m))(?P<seq>\d{1,15})\Z",
     re.ASCII,
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

@@ -55,9 +55,10 @@ async def slowmode(context: Context, pause: Duration | Literal["off"]) -> Answer
 
 
 @speech.command(Permission.PIN, example="/pin")
-async def pin(context: Context, link: Link = 0) -> Answer:
+async def pin(context: Context, link: Link | None = None) -> Answer:
     """Keeps a message in sight; without a link the last one"""
-    return await pins.pin(context.node, context.room, context.member, link, context.request)
+    target = pins.LAST if link is None else link
+    return await pins.pin(context.node, context.room, context.member, target, context.request)
 
 
 @speech.command(Permission.PIN, example="/unpin 42")

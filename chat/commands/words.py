@@ -59,9 +59,9 @@ async def edit(context: Context, new_text: Text) -> Answer:
 
 
 @words.command(Permission.REMOVE_OWN, aliases=("redact",), example="/delete #m12")
-async def delete(context: Context, link: Link = 0) -> Answer:
+async def delete(context: Context, link: Link | None = None) -> Answer:
     """Takes back what you said last, or the message of that link"""
-    target = link or messages.LAST
+    target = messages.LAST if link is None else link
     return await messages.remove(context.node, context.room, context.member, target, context.request)
 
 
