@@ -34,10 +34,12 @@ from chat.signals import Belongs
 from chat.times import say_count
 
 # Whether a later act that stands has decided the same anew: taking this one back would undo that one, whoever did it.
+# What was removed and then cleared with all the rest is not to be read again by a way round the clearing.
 OVERTAKEN = """EXISTS (SELECT FROM acts l
     WHERE l.room_id = a.room_id AND l.seq > a.seq AND l.undone_seq IS NULL AND CASE
     WHEN a.act IN ('banned', 'muted') THEN l.act = a.act AND l.target_id = a.target_id
     WHEN a.act = 'role' THEN l.act IN ('role', 'banned') AND l.before ? 'role' AND l.target_id = a.target_id
+    WHEN a.act IN ('removed', 'purged') THEN l.act = 'cleared'
     WHEN a.act = 'topic' THEN l.act = 'topic'
     WHEN a.act = 'settings' THEN l.act = 'settings' AND (
         (a.before - 'switches') ?| ARRAY(SELECT jsonb_object_keys(l.before - 'switches'))

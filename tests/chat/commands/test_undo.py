@@ -56,6 +56,21 @@ async def test_what_another_act_has_overtaken_is_passed_over(alice: Person, mona
     assert (await mona.says("/undo")).text == "Undone: the topic is what it was."
 
 
+@pytest.mark.parametrize("line", ["/delete {seq}", "/purge 1"])
+async def test_words_that_were_cleared_since_do_not_come_back_one_by_one(
+    alice: Person, mona: Person, olga: Person, line: str
+) -> None:
+    for person in (alice, mona, olga):
+        await person.enters()
+    said = await alice.says("a password")
+    await mona.says(line.format(seq=said.seq))
+    await olga.says("/clear")
+    assert (await mona.refused("/undo")).code == "nothing_to_undo"
+    assert not await alice.tab.has_heard("undone")
+    await olga.says("/undo")
+    assert (await mona.says("/undo")).text == "Undone: 1 message back."
+
+
 async def test_what_others_decided_since_is_not_undone(
     alice: Person, bob: Person, mona: Person, olga: Person, house: House
 ) -> None:
