@@ -190,7 +190,8 @@ class MessageLink(Converter):
 
     def read(self, token: Token) -> int:
         found = _LINK.match(token.word)
-        if token.quoted or found is None:
+        # Numbers begin with 1: taken for no link at all, a 0 would mean the last message.
+        if token.quoted or found is None or not int(found["seq"]):
             raise Misfit
         number = MessageNumber(found["seq"])
         number.slug = found["slug"] or ""

@@ -114,6 +114,8 @@ async def test_plain_words_have_no_parts_but_words(alice: Person, bob: Person) -
         ("/delete", "not_found"),
         ("/delete 99", "gone"),
         ("/delete something", "usage"),
+        ("/delete 0", "usage"),
+        ("/delete #m0", "usage"),
         ("/delete 1 2", "usage"),
         ("/history 0", "usage"),
         ("/history long ago", "usage"),
