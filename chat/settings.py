@@ -133,7 +133,8 @@ def _history(typed: str, now: bool) -> bool:
 
 
 def _seconds(typed: str, now: int) -> int:
-    return int(typed) if typed.isascii() and typed.isdigit() and int(typed[:9]) <= LONGEST_PAUSE else now
+    seconds = int(typed) if re.fullmatch("[0-9]{1,5}", typed) else now
+    return seconds if seconds <= LONGEST_PAUSE else now
 
 
 @login_required

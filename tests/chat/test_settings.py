@@ -122,6 +122,17 @@ async def test_what_is_saved_is_done_and_nothing_else(olga: Person, alice: Perso
     assert '<option value="30" selected>' in page
 
 
+@pytest.mark.parametrize("typed", ["0000000019999999999999", "21601", "-1", "٣", "soon"])
+async def test_no_pause_that_the_log_could_not_count_is_ever_kept(
+    olga: Person, alice: Person, house: House, typed: str
+) -> None:
+    await alice.enters()
+    assert (await saves(olga, slow_mode=typed)).leads_to == "/rooms/lobby/settings"
+    assert "settings" not in await house.kinds()
+    await alice.says("one")
+    await alice.says("two")
+
+
 async def test_a_room_renamed_in_the_page_is_at_its_new_address(olga: Person, alice: Person) -> None:
     assert (await saves(olga, title="Demo Night")).leads_to == "/rooms/demo-night/settings"
     assert (await alice.opens("/rooms/lobby")).leads_to == "/rooms/demo-night"
