@@ -15,10 +15,19 @@ from accounts.models import User
 from accounts.names import clean_name, name_key
 from chat.actions.actors import actor_in
 from chat.actions.ruling import require_here
-from chat.errors import Already, Archived, DirectRoom, NotSet
+from chat.errors import Already, Archived, DirectRoom, Muted, NotSet
 from chat.events import MemberAdded, MemberRemovedSelf
 from chat.log import Answer, Log, Request
-from chat.members import MEMBER_COLUMNS, ROOM_COLUMNS, ROOM_FIELDS, Member, member_of, room_of
+from chat.members import (
+    MEMBER_COLUMNS,
+    ROOM_COLUMNS,
+    ROOM_FIELDS,
+    Member,
+    admit,
+    member_in,
+    member_of,
+    room_of,
+)
 from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, require
@@ -30,7 +39,7 @@ MOST = 20
 # When a hook was last used is written down once a minute, in the same trip that asks whose it is.
 WHOSE = f"""
     WITH hook AS (
-        SELECT h.id, h.room_id, h.user_id, h.last_used_at FROM hooks h JOIN rooms o ON o.id = h.room_id
+        SELECT h.id, h.room_id, h.user_id, h.created_by, h.last_used_at FROM hooks h JOIN rooms o ON o.id = h.room_id
         WHERE h.secret_hash = %s AND h.revoked_at IS NULL
           AND (o.slug = %s OR EXISTS (SELECT FROM room_slugs s WHERE s.slug = %s AND s.room_id = o.id))
     ), touched AS (
@@ -38,7 +47,7 @@ WHOSE = f"""
         WHERE hooks.id = hook.id
           AND (hook.last_used_at IS NULL OR hook.last_used_at < now() - interval '1 minute')
     )
-    SELECT {ROOM_COLUMNS}, {MEMBER_COLUMNS} FROM hook JOIN rooms r ON r.id = hook.room_id
+    SELECT hook.created_by, {ROOM_COLUMNS}, {MEMBER_COLUMNS} FROM hook JOIN rooms r ON r.id = hook.room_id
     JOIN users u ON u.id = hook.user_id LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = u.id
 """
 
@@ -149,15 +158,25 @@ async def revoke(node: Node, room: Room, member: Member, name: str, request: Req
 
 
 async def caller(node: Node, slug: str, secret: str) -> tuple[Room, Member]:
-    """The room a hook leads to and the bot it posts as; also at an address the room once had. Raises NoSuchHook."""
+    """The room a hook leads to and the bot it posts as; also at an address the room once had.
+
+    It says no more than whoever made it could: the address is not a way back in. Raises NoSuchHook, and what keeps its
+    maker out or silent: Banned, Removed, NoSuchRoom, Muted.
+    """
     if "\0" in slug:
         # PostgreSQL's text cannot hold it, not even to look for it.
         raise NoSuchHook
     row = await node.manager.row(WHOSE, _hash(secret), slug, slug)
     if row is None:
         raise NoSuchHook
-    room = room_of(row[: len(ROOM_FIELDS)])
-    return room, member_of(room.id, row[len(ROOM_FIELDS) :])
+    maker_id, *rest = row
+    room = room_of(tuple(rest[: len(ROOM_FIELDS)]))
+    maker = await member_in(node.manager, room.id, maker_id)
+    if maker is not None:
+        admit(room, maker)
+        if maker.muted_until is not None and maker.is_muted:
+            raise Muted(maker.muted_until, reason=maker.muted_reason)
+    return room, member_of(room.id, tuple(rest[len(ROOM_FIELDS) :]))
 
 
 def shown(made: Made, site: str) -> Answer:

@@ -316,3 +316,36 @@ async def test_no_body_is_a_fault_of_the_server(
     ) as answer:
         assert answer.status in {201, 200, 400, 404, 409, 413, 415}, await answer.text()
         assert answer.content_type == "application/json"
+
+
+async def test_the_address_is_no_way_back_for_who_made_it(house: House, olga: Person, ci: Person) -> None:
+    ade, owen = await house.person("ade", is_admin=True), await house.person("owen")
+    await house.ranks(owen, Role.OWNER)
+    await ade.enters()
+    await owen.enters()
+    hook = await made(owen)
+    for line, back, code in (
+        ("/mute owen 1h", "/unmute owen", "muted"),
+        ("/ban owen 1h", "/unban owen", "banned"),
+        ("/kill owen", "", "removed"),
+    ):
+        await ade.says(line)
+        assert (await knock(ci, hook, "here again", "text/plain")).refusal.code == code
+        if back:
+            await ade.says(back)
+            assert (await knock(ci, hook, "welcome", "text/plain")).status == 201
+            await owen.enters()
+    await house.marks(owen, "out_until = NULL")
+    await owen.enters()
+    await ade.says("/private")
+    await ade.says("/uninvite owen")
+    assert (await knock(ci, hook, "here again", "text/plain")).refusal.code == "no_such_room"
+
+
+async def test_a_hook_outlasts_an_owner_who_goes_away(house: House, olga: Person, ci: Person) -> None:
+    owen = await house.person("owen")
+    await house.ranks(owen, Role.OWNER)
+    await owen.enters()
+    hook = await made(owen)
+    await owen.posts("/api/rooms/lobby/messages", {"text": "/leave"})
+    assert (await knock(ci, hook, "green", "text/plain")).status == 201
