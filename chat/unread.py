@@ -29,8 +29,8 @@ ANEW = -1
 class Standing:
     """Where one person stands in one room: messages there, messages read, and unread mentions of them.
 
-    All mentions up to the number `seq` are counted. `hidden` of the unread messages are of people they ignore; where
-    somebody `ignores` people, only the database knows how many.
+    All mentions up to the number `seq` are counted, and they were `told` of so many messages. `hidden` of the unread
+    messages are of people they ignore; where somebody `ignores` people, only the database knows how many.
     """
 
     slug: str
@@ -40,6 +40,7 @@ class Standing:
     seq: int = field(default=0, compare=False)
     hidden: int = 0
     ignores: bool = False
+    told: int = field(default=-1, compare=False)
 
     @property
     def count(self) -> int:
@@ -111,6 +112,7 @@ class Unread:
                     stirred = (ALL, room_id) in missed and (standing.waits or not standing.ignores)
                     told = {(ANEW, room_id), (user_id, room_id), (user_id, ALL)}
                     if stirred or not missed.isdisjoint(told):
+                        standing.told = standing.ordinal
                         concerned[user_id, room_id] = standing
                 if not self._missed:
                     self._settle(found)
@@ -145,8 +147,9 @@ class Unread:
         concerned: list[tuple[int, Standing]] = []
         for user_id in self.members(stirred.room_id):
             standing = self._people[user_id][stirred.room_id]
-            if stirred.ordinal > standing.ordinal:
-                standing.ordinal = stirred.ordinal
+            # The database may have counted already what nobody was told of yet.
+            if stirred.ordinal > standing.told:
+                standing.ordinal = standing.told = max(standing.ordinal, stirred.ordinal)
                 standing.mentions += sum(
                     who == user_id and seq > standing.seq for who, seq in stirred.mentioned
                 )
@@ -171,6 +174,7 @@ class Unread:
                 standing.ordinal = max(standing.ordinal, ordinal)
                 standing.read, standing.mentions, standing.seq = read, mentions, max(standing.seq, seq)
                 standing.hidden, standing.ignores = hidden, ignores
+                standing.told = standing.ordinal
                 counted.append((user_id, standing))
         return counted
 

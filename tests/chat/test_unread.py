@@ -189,6 +189,19 @@ async def test_what_is_said_while_a_newcomer_is_looked_for_is_counted(
     assert not unread.is_new(ann.id)
 
 
+async def test_what_the_database_counted_before_it_was_told_is_told_all_the_same(
+    node: Node, unread: Unread, lobby: int, garden: int, ann: Person, ben: Person
+) -> None:
+    unread.follow(ann.id)
+    await node.journal.append(words(garden, ben, "ann, are you there?", mentions=[ann.id]))
+    # Something in another room has her looked for, between the words and the word of them.
+    unread.look_again(ann.id, lobby)
+    assert [room_id for _, room_id, _ in await unread.welcome()] == [lobby]
+    ((_, standing),) = unread.stir(Stirred(garden, 1, 1, [(ann.id, 1)]))
+    assert (standing.count, standing.mentions) == (1, 1)
+    assert unread.stir(Stirred(garden, 1, 1, [(ann.id, 1)])) == [], "told twice"
+
+
 async def test_a_mention_known_already_is_not_counted_again(
     node: Node, unread: Unread, garden: int, ann: Person, ben: Person
 ) -> None:
