@@ -6,8 +6,6 @@ import asyncio
 import logging
 from typing import Any
 
-import msgspec
-
 from accounts import events as account_events
 from accounts.events import user_topic
 from accounts.refs import is_session
@@ -17,12 +15,15 @@ from chat.pace import Pace
 from chat.signals import SIGNALS, Belongs, IgnoresMoved, NotifyMoved, ReadMoved, Stirred
 from chat.unread import Standing, Unread
 from helpers.bus import Bus
+from helpers.codec import Codec
 from helpers.database import Manager
 from helpers.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT = Pace().heartbeat
+
+TOLD: Codec[dict[str, Any]] = Codec(dict[str, Any])
 
 EPOCHS = """SELECT id, session_epoch, coalesce(suspended_until > now(), false) FROM users
     WHERE id = ANY (%s::bigint[])"""
@@ -107,7 +108,7 @@ class Audience:
         """Something was told that concerns one user. Raises BadFrame."""
         if user_id not in self._by_user:
             return
-        match msgspec.json.decode(payload, type=dict[str, Any]).get("type"):
+        match TOLD.decode(payload).get("type"):
             case "read_moved" | "belongs" | "ignores_moved" | "notify_moved":
                 self._hear_signal(user_id, SIGNALS.decode(payload))
             case _:

@@ -216,6 +216,12 @@ class Audited(Recorded, frozen=True, tag="audit"):
     facts: dict[str, Any] = {}
 
 
+class Unforeseen(Audited, frozen=True, tag="unforeseen"):
+    """An entry that cannot be read here, of the kind `act`: a newer version of this program, at work beside this one or
+    before it, kept it. Nobody here sees more of it than its number.
+    """
+
+
 class Typing(msgspec.Struct, frozen=True, tag_field="type", tag="typing"):
     """Is writing; shown for six seconds."""
 

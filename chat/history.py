@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
 
-from chat.events import NO_PARTS, RECORDED, RecordedEvent, Undone
+from chat.events import NO_PARTS, RECORDED, Person, RecordedEvent, Undone, Unforeseen
+from helpers.codec import BadFrame
 from helpers.database import Manager
+
+log = logging.getLogger(__name__)
 
 SHOWN = """m.kind, m.seq, m.at, m.author_id, m.author_name, m.author_guest, m.body::text, m.edited_seq IS NOT NULL,
     (w.gone_seq IS NOT NULL OR w.seq <= r.cleared_upto),
@@ -131,18 +135,21 @@ class History:
 
 
 def _entries(rows: list[tuple[Any, ...]], floor: int) -> list[RecordedEvent]:
-    """The events of some rows, without the words of a message that lies below the floor and was brought back."""
+    """The events of some rows that can be read here, without the words of a message that lies below the floor and was
+    brought back.
+    """
     events = [event_of(row) for row in rows]
     return [
         msgspec.structs.replace(one, message=0, text=None, parts=NO_PARTS)
         if isinstance(one, Undone) and 0 < one.message < floor
         else one
         for one in events
+        if not isinstance(one, Unforeseen)
     ]
 
 
 def event_of(row: tuple[Any, ...]) -> RecordedEvent:
-    """The event a row of `SHOWN` tells of."""
+    """The event a row of `SHOWN` tells of. One that cannot be read must not keep a room from all that follows it."""
     kind, seq, at, author_id, author_name, author_guest, body, edited, gone, text, parts, nonce, gone_by = row
     fields: dict[str, Any] = msgspec.json.decode(body)
     fields |= {"type": kind, "seq": seq, "at": at, "nonce": nonce or ""}
@@ -155,4 +162,8 @@ def event_of(row: tuple[Any, ...]) -> RecordedEvent:
             fields["gone"] = bool(gone)
         if kind == "message":
             fields |= {"edited": edited, "gone_by": gone_by or ""}
-    return RECORDED.decode(msgspec.json.encode(fields))
+    try:
+        return RECORDED.decode(msgspec.json.encode(fields))
+    except BadFrame as error:
+        log.warning("history: entry %d is not understood: %s", seq, error)
+        return Unforeseen(seq=seq, at=at, by=Person(author_id, author_name, author_guest), act=kind)

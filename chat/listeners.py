@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chat.connection import CloseCode, Connection
-from chat.events import Audited, Event, MessageEdited, Undone
+from chat.events import Audited, Event, MessageEdited, Undone, Unforeseen
 from chat.members import Member
 from chat.policy import Permission, may
 
@@ -62,6 +62,8 @@ class Listener:
     def sees(self, event: Event) -> bool:
         """Whether this reader may see it: an act only moderators know of, or words from before they came in."""
         match event:
+            case Unforeseen():
+                return False
             case Audited():
                 return may(self.member.role, Permission.SEE_AUDIT)
             case MessageEdited(target=told) | Undone(message=told):
