@@ -190,8 +190,7 @@ class MessageLink(Converter):
 
     def read(self, token: Token) -> int:
         found = _LINK.match(token.word)
-        # Numbers begin with 1: taken for no link at all, a 0 would mean the last message.
-        if token.quoted or found is None or not int(found["seq"]):
+        if token.quoted or found is None:
             raise Misfit
         number = MessageNumber(found["seq"])
         number.slug = found["slug"] or ""

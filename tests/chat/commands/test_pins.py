@@ -65,7 +65,7 @@ async def test_a_room_holds_fifty_pins(alice: Person, mona: Person, house: House
         ("mona", "/pin", "gone"),
         ("mona", "/pin 999999", "gone"),
         ("mona", "/pin this", "usage"),
-        ("mona", "/pin 0", "usage"),
+        ("mona", "/pin 0", "gone"),
         ("mona", "/unpin", "usage"),
         ("mona", "/unpin 1", "not_set"),
         ("mona", "/pins all", "usage"),
