@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,12 +18,12 @@ from chat.actions.messages import names_in
 from chat.actions.ruling import named_over, require_rule
 from chat.errors import Archived, NotSet
 from chat.events import MessagePosted
-from chat.log import Answer, Log, Request, digest
+from chat.log import Answer, Log, Repeated, Request, digest
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
 from chat.parts import parse, tidy
-from chat.policy import Permission
+from chat.policy import Permission, require
 from chat.times import FOR_EVER, say_count, say_until
 from helpers.errors import AppError
 
@@ -106,14 +106,21 @@ async def broadcast(node: Node, room: Room, member: Member, text: str, code: str
     count = await node.manager.value(
         "SELECT count(*) FROM rooms WHERE kind = 'room' AND NOT coalesce((switches->>'archived')::boolean, false)"
     )
-    async with node.journal.transaction(room.id, member.user_id, request) as log:
-        # The receipt is kept before the words are said: whoever is asked again says them where they are missing yet.
-        actor = await actor_in(log, member.user_id)
-        require_rule(log, actor, Permission.RULE_SITE, None, "broadcast")
-        asked.require(code, f"says it in {say_count(count, 'room')}", f"/broadcast --code {{code}} {text}")
-        await _note(node, actor, "broadcast", rooms=count)
-        log.answer = f"Said in {say_count(count, 'room')}."
-    await _say_everywhere(node, member, text, request)
+    try:
+        async with node.journal.transaction(room.id, member.user_id, request) as log:
+            actor = await actor_in(log, member.user_id)
+            require_rule(log, actor, Permission.RULE_SITE, None, "broadcast")
+            asked.require(
+                code, f"says it in {say_count(count, 'room')}", f"/broadcast --code {{code}} {text}"
+            )
+            await _note(node, actor, "broadcast", rooms=count)
+            log.answer = f"Said in {say_count(count, 'room')}."
+    except Repeated as repeated:
+        # Whoever kept the receipt may have died before all of it was said: it is said where it is missing yet.
+        if member.admin:
+            await _say_everywhere(node, member, text, request, repeated.answer.at)
+        raise
+    await _say_everywhere(node, member, text, request, log.now)
     await is_done(node, asked)
     return log.reply
 
@@ -124,6 +131,8 @@ async def announce(node: Node, room: Room, member: Member, slug: str, text: str,
     Raises NotAllowed, NoSuchRoom, Archived, TooLong, Empty.
     """
     text = tidy(text, node.limits.text)
+    # Whether there is a room that one may not know of is not told to who may say nothing there.
+    require(member.role, Permission.RULE_SITE, room=room.slug, command="announce")
     there = await room_meant(node, room, member.user_id, slug, request)
     names = await names_in(node, there.id, text)
     async with node.journal.transactions([room.id, there.id], member.user_id, request) as logs:
@@ -155,8 +164,12 @@ async def reset_link(
     return log.reply, f"/reset/{token}"
 
 
-async def _say_everywhere(node: Node, member: Member, text: str, request: Request) -> None:
-    rows = await node.manager.rows("SELECT id FROM rooms WHERE kind = 'room' ORDER BY id")
+async def _say_everywhere(
+    node: Node, member: Member, text: str, request: Request, asked_at: datetime | None
+) -> None:
+    """Say it once in every room that there was when it was asked for."""
+    sql = "SELECT id FROM rooms WHERE kind = 'room' AND created_at <= %s ORDER BY id"
+    rows = await node.manager.rows(sql, asked_at)
     for (room_id,) in rows:
         names = await names_in(node, room_id, text)
         try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chat.actions import site
+from chat.errors import Unavailable
 from chat.policy import Role
 from tests.chat.commands.test_steering import code_for
-from tests.people import House, Person
+from tests.people import House, Person, Refused
 
 PLAIN = {"Content-Type": "text/plain"}
 
@@ -124,6 +126,38 @@ async def test_something_is_said_in_every_room_once(
     await olga.enters("garden")
     assert (await olga.says("next")).seq
     assert await house.node.manager.value("SELECT last_ordinal FROM rooms WHERE slug = 'garden'") == 2
+
+
+async def test_who_asks_again_says_it_where_it_was_not_said_yet(
+    ada: Person, olga: Person, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.room("garden", olga)
+    line = f"/broadcast --code {await code_for(ada, '/broadcast Tea')} Tea"
+
+    async def stops(*_: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as dying:
+        dying.setattr(site, "_say_everywhere", stops)
+        with pytest.raises(Refused, match="again"):
+            await ada.says(line, nonce="n-1")
+    assert "message" not in await house.kinds("garden")
+    await house.room("later", olga)
+    for _ in range(2):
+        assert (await ada.says(line, nonce="n-1")).duplicate
+    counts = {slug: (await house.kinds(slug)).count("message") for slug in ("lobby", "garden", "later")}
+    assert counts == {"lobby": 1, "garden": 1, "later": 0}
+    assert await acts(house) == ["broadcast"]
+
+
+async def test_nobody_learns_by_announcing_which_rooms_there_are(
+    alice: Person, olga: Person, house: House
+) -> None:
+    await house.room("garden", olga, private=True)
+    await alice.enters()
+    told = [await alice.refused(f"/announce #{slug} hi") for slug in ("garden", "nowhere")]
+    assert [one.code for one in told] == ["no_permission"] * 2
+    assert told[0].message == told[1].message
 
 
 async def test_something_is_announced_in_a_room_one_is_no_member_of(
