@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from chat.actions.actors import actor_in
-from chat.actions.ruling import keep_act, require_here
+from chat.actions.ruling import keep_act, require_rule
 from chat.errors import Archived, EditWindow, Gone, NoMessage, NotYours
 from chat.events import MessageEdited, MessageRemoved
 from chat.log import Answer, Log, Repeated, Request
@@ -145,7 +145,7 @@ async def remove(
 ) -> Answer:
     """Take back one's own words, or as a moderator another's; `LAST` means the last of one's own.
 
-    Raises Gone, NoMessage, NotAllowed, RankTooHigh.
+    Raises Gone, NoMessage, NotAllowed, DirectRoom, RankTooHigh.
     """
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:
@@ -158,7 +158,7 @@ async def remove(
             author, permission = actor, Permission.REMOVE_OWN
             if author_id != actor.user_id:
                 author, permission = await log.member(author_id), Permission.REMOVE_OTHERS
-                require_here(log, actor, permission, over=author.role, name=author.name)
+                require_rule(log, actor, permission, author, "")
             removed = await log.record(MessageRemoved(by=actor.person, target=target, reason=reason))
             await keep_act(node, log, actor, removed, target=author, reason=reason, undoable=True)
     except Repeated as repeated:

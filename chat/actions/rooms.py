@@ -11,7 +11,8 @@ import msgspec
 import peewee
 
 from chat.actions.actors import actor_in
-from chat.actions.ruling import keep_act, require_here
+from chat.actions.messages import require_speech_of
+from chat.actions.ruling import keep_act, require_rule
 from chat.errors import BadSlug, Disabled, NotSet, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
 from chat.log import Answer, Request
@@ -145,11 +146,17 @@ async def _begin(node: Node, room: Room, user_id: int) -> None:
 async def set_topic(
     node: Node, room: Room, member: Member, topic: str, request: Request | None = None
 ) -> Answer:
-    """Say what the room is about; an empty topic says nothing. Raises NotAllowed, TooLong, Unreadable, NotSet."""
+    """Say what the room is about; an empty topic says nothing.
+
+    Raises NotAllowed, DirectRoom, TooLong, Unreadable, NotSet, and where members may set it what forbids them to speak.
+    """
     topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
-        require_here(log, actor, Permission.SET_TOPIC, command="topic")
+        require_rule(log, actor, Permission.SET_TOPIC, None, "topic")
+        if actor.role < Role.MODERATOR:
+            # All read the topic: who may not speak here does not do it there.
+            require_speech_of(actor, log.room)
         if not topic and not log.room.topic:
             raise NotSet("There is no topic. /topic text sets one")
         before = {"topic": log.room.topic}

@@ -301,6 +301,8 @@ async def test_not_even_an_admin_rules_between_two(bob: Person, house: House) ->
         "/hook ci",
         f"/destroy {where}",
     )
-    for line in (*lines, "/ban bob", "/mute bob", "/private", "/leave"):
+    await bob.enters(where)
+    said = await bob.says("between us")
+    for line in (*lines, "/ban bob", "/mute bob", "/private", "/leave", "/topic x", f"/delete {said.seq}"):
         assert (await ada.refused(line)).code == "direct_room", line
     assert (await bob.enters(where)).you.role == "member"

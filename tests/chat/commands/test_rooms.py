@@ -51,3 +51,17 @@ async def test_members_set_no_topic_unless_the_room_lets_them(alice: Person, hou
     )
     await house.sets({"topic_by": "member"})
     assert (await alice.says("/topic mine")).text == "The topic is set."
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("/mute alice 1h", "muted"), ("/lock", "locked"), ("/moderated on", "not_voiced")]
+)
+async def test_who_may_not_speak_does_not_do_it_in_the_topic(
+    alice: Person, mona: Person, house: House, line: str, code: str
+) -> None:
+    await house.sets({"topic_by": "member"})
+    await alice.enters()
+    await mona.enters()
+    await mona.says(line)
+    assert (await alice.refused("/topic I speak on")).code == code
+    assert await mona.says("/topic Quiet now")
