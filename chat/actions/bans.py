@@ -57,6 +57,7 @@ async def ban(
                 f"@{target.name} is already banned {say_until(target.banned_until, log.now)}; "
                 "run /ban again with a length to change it"
             )
+        _require_to_change(log, actor, target, "change a ban of more than 30 days")
         until = _end_of(log, actor, length)
         banned = await log.record(
             MemberBanned(by=actor.person, user=target.person, until=until, reason=reason)
@@ -97,8 +98,7 @@ async def unban(node: Node, room: Room, member: Member, nick: str, request: Requ
         target = await named_over(log, actor, Permission.BAN, nick, "unban")
         if target.banned_until is None or target.banned_until <= log.now:
             raise NotSet(f"@{target.name} is not banned. /banlist lists who is")
-        if target.banned_until - log.now > LONGEST_BY_MODERATORS:
-            _require_for_ever(log, actor, "unban who was banned for more than 30 days")
+        _require_to_change(log, actor, target, "unban who was banned for more than 30 days")
         unbanned = await log.record(MemberUnbanned(by=actor.person, user=target.person))
         await keep_act(node, log, actor, unbanned, target=target)
         log.answer = f"@{target.name} may come back."
@@ -141,6 +141,12 @@ def _end_of(log: Log, actor: Member, length: Length) -> datetime:
     if length > LONGEST_BY_MODERATORS:
         _require_for_ever(log, actor, "ban for more than 30 days")
     return log.now + length
+
+
+def _require_to_change(log: Log, actor: Member, target: Member, command: str) -> None:
+    """Whoever may not ban for so long may not make it shorter either: that would be lifting it by the way."""
+    if target.banned_until is not None and target.banned_until - log.now > LONGEST_BY_MODERATORS:
+        _require_for_ever(log, actor, command)
 
 
 def _require_for_ever(log: Log, actor: Member, command: str) -> None:

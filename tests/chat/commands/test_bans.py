@@ -167,3 +167,17 @@ async def test_a_lifted_ban_is_lifted_once(alice: Person, mona: Person, house: H
     again = await mona.says("/unban alice", nonce="n-1")
     assert (again.text, again.seq, again.duplicate) == (first.text, first.seq, True)
     assert (await house.kinds()).count("unbanned") == 1
+
+
+async def test_a_moderator_makes_no_ban_shorter_that_they_could_not_lift(
+    bob: Person, mona: Person, olga: Person, house: House
+) -> None:
+    await mona.enters()
+    await olga.enters()
+    await olga.says("/ban bob forever")
+    before = await house.kinds()
+    for line in ("/ban bob 1s", "/ban bob 30d", "/unban bob"):
+        assert (await mona.refused(line)).code == "no_permission", line
+    assert await house.kinds() == before
+    await olga.says("/ban bob 2d")
+    assert await mona.says("/ban bob 1d")
