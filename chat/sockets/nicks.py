@@ -152,6 +152,9 @@ class NickConversation:
         if member is None:
             raise NoSuchRoom
         channel = await self.node.hub.channel(room_id)
+        if channel.room.set.history_from_join:
+            # They are a member of nothing, so nobody wrote down when they came.
+            member.floor = max(member.floor, channel.heard + 1)
         # From this line on nothing passes by unheard.
         doorway = Doorway(NickDialect(channel), user_id, greeting)
         listener = GuestListener(self.connection, member, doorway, shown_out=self._shown_out)

@@ -9,6 +9,7 @@ import pytest
 from chat.actions.previews import previews
 from chat.policy import Role
 from tests.chat.sockets.old import old_program
+from tests.chat.sockets.old_nicks import Street
 from tests.people import House, Person
 
 
@@ -193,3 +194,19 @@ async def test_between_two_there_are_no_newcomers(alice: Person, bob: Person, ho
     await house.ranks(alice, Role.OWNER, slug)
     await alice.enters(slug)
     assert (await alice.refused("/history-from join")).code == "direct_room"
+
+
+async def test_a_guest_reads_nothing_that_was_said_before_they_came(
+    alice: Person, olga: Person, house: House
+) -> None:
+    await house.sets({"guests_welcome": True, "history_from_join": True})
+    await alice.enters()
+    await olga.enters()
+    said = await alice.says("before")
+    await olga.says("/pin")
+    jonas = await Street(house).comes("Jonas", "lobby")
+    for line in ("/history", "/history 2h", "/pins"):
+        assert "before" not in (await jonas.asks("chat_message", message=line)).message
+    assert not (await jonas.asks("chat_message", message=f"/jump {said.seq}")).success
+    await alice.says("after")
+    assert (await jonas.asks("chat_message", message="/history")).message.endswith(" alice: after")
