@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from accounts.actions import Newcomer, enrol
 from accounts.models import User
+from accounts.site import read_site
 from chat.actions import rooms
-from chat.errors import SlugTaken
+from chat.errors import Disabled, SlugTaken
 from chat.events import MemberAdded
 from chat.log import Log
 from chat.members import Member, find_room
@@ -33,6 +34,12 @@ class NoInvitation(AppError):
     code = "no_invitation"
     message = "This invitation is not good any more. Ask whoever sent it for a new one."
     status = 404
+
+
+class NobodyNew(Disabled):
+    """The registration is closed, and a link opens no other door than that."""
+
+    message = "The site admin lets nobody make an account just now. If you have one, sign in and open this link again."
 
 
 class NoSetUp(AppError):
@@ -95,9 +102,12 @@ async def look(node: Node, token: str) -> Invited:
 async def accept(node: Node, token: str, comer: Newcomer | User) -> tuple[User, Invited]:
     """Use an invitation: for an account there is, or together with making one. All of it happens, or nothing.
 
-    Who is a member already uses nothing up. Raises NoInvitation, Banned, Removed, NameTaken.
+    Who is a member already uses nothing up. Raises NoInvitation, Banned, Removed, NameTaken, NobodyNew.
     """
     invited = await look(node, token)
+    if isinstance(comer, Newcomer) and (await read_site(node.manager)).registration == "closed":
+        # Links of before are in the world still, and nobody is to make an account any more.
+        raise NobodyNew
     if invited.room_id is None:
         async with node.manager.transaction():
             await use(node, invited)

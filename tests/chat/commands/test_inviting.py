@@ -219,3 +219,20 @@ async def test_a_closed_site_makes_no_links(mona: Person, house: House, cellar: 
     await house.node.manager.execute("UPDATE site SET registration = 'closed'")
     await mona.enters("cellar")
     assert (await mona.refused("/invitelink")).code == "disabled"
+
+
+async def test_where_nobody_can_make_an_account_no_link_of_before_makes_one(
+    alice: Person, olga: Person, house: House
+) -> None:
+    await olga.enters()
+    await house.room("garden", olga, private=True)
+    await olga.enters("garden")
+    link = (await olga.says("/invitelink 5")).text.split()[0]
+    path = link[link.index("/join/") :]
+    await house.node.manager.execute("UPDATE site SET registration = 'closed'")
+    stranger = await house.stranger()
+    refused = await stranger.fills(path, name="newcomer", password="quay-and-lantern-9")
+    assert (refused.status, "lets nobody make an account" in refused.words) == (403, True)
+    assert not await house.node.manager.value("SELECT 1 FROM users WHERE name = 'newcomer'")
+    # Who has an account comes in as before.
+    assert (await alice.fills(path)).leads_to == "/rooms/garden"
