@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from helpers.qr import qr_rows
 
 inviting = CommandTable("Inviting")
 
+MOST_USES = 100_000
 HOW = "/invitelink [uses] [7d]|list|revoke <n>"
 
 
@@ -39,7 +41,7 @@ async def uninvite(context: Context, user: Nick) -> Answer:
 async def invitelink(
     context: Context,
     what: Literal["uses", "list", "revoke"] | None = None,
-    number: Annotated[int, Number(least=1, most=100_000)] | None = None,
+    number: Annotated[int, Number(least=1)] | None = None,
     lasts: Duration | None = None,
 ) -> Answer | str:
     """Makes a link by which people come in, one of them if no number is given; lists links, or ends one"""
@@ -51,6 +53,8 @@ async def invitelink(
         if number is None or lasts is not None:
             raise UsageError(HOW, "/invitelink revoke 3")
         return await actions.revoke_link(node, room, member, number, context.request)
+    if (number or 1) > MOST_USES or lasts == timedelta():
+        raise UsageError(HOW, "/invitelink 5 1d")
     answer, path = await actions.make_link(
         node, room, member, uses=number or 1, lasts=lasts or LASTS, request=context.request
     )

@@ -236,3 +236,16 @@ async def test_where_nobody_can_make_an_account_no_link_of_before_makes_one(
     assert not await house.node.manager.value("SELECT 1 FROM users WHERE name = 'newcomer'")
     # Who has an account comes in as before.
     assert (await alice.fills(path)).leads_to == "/rooms/garden"
+
+
+async def test_a_link_is_ended_however_many_were_made_on_the_site(
+    mona: Person, alice: Person, house: House, cellar: None
+) -> None:
+    await mona.enters("cellar")
+    await house.node.manager.execute("ALTER SEQUENCE invitations_id_seq RESTART WITH 200000")
+    answer = await mona.says("/invitelink")
+    assert (await mona.says("/invitelink list")).text.startswith("200000 · ")
+    assert await mona.says("/invitelink revoke 200000")
+    assert (await alice.opens(answer.text.split()[0][answer.text.index("/join/") :])).status == 404
+    for line in ("/invitelink 100001", "/invitelink 1 0s"):
+        assert (await mona.refused(line)).code == "usage"
