@@ -46,8 +46,10 @@ def coming(stage: Stage) -> Outcome:
                     result = measure(server, COMING, peer.row)
                 except RuntimeError as error:
                     # A peer's failure is its own, and takes nothing from what the others did.
-                    why = str(error).splitlines()[0]
-                    notes.append(f"{peer.name} failed in round {turn + 1}, which does not count: {why}.")
+                    stage.say(f"{peer.name}: {error}")
+                    notes.append(
+                        f"{peer.name} did not let everybody in in round {turn + 1}, which does not count."
+                    )
                     continue
             found.setdefault(peer.name, []).append(result)
             stage.say(_said(peer.name, result, turn))
