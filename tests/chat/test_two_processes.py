@@ -46,7 +46,7 @@ async def test_kill_takes_effect_everywhere_before_its_reply(
     await anna.enters()
     await far.enters()
     await olga.enters()
-    assert (await olga.says("/kill alice bye")).text.endswith("come back in 60 s.")
+    assert (await olga.says("/kill alice bye")).text.startswith("Removed @alice. They can come back in 60 s.")
     for node in house.nodes:
         for channel in node.hub.channels():
             assert alice.id not in {listener.member.user_id for listener in channel.listeners}
