@@ -75,7 +75,7 @@ async def test_words_are_never_run(house: House, bots: dict[str, dict[str, str]]
         answered = await alice.hears("message", by="MathTeacher")
         assert (answered.text, teacher.process.returncode) == ("@alice: 3.5", None)
         teacher.process.send_signal(signal.SIGINT)
-        await teacher.ends()
+        assert await teacher.ends() == -signal.SIGINT, teacher.said
     assert len([line for line in await said(house) if line.startswith("@alice")]) == 1
 
 
