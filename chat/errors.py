@@ -245,15 +245,25 @@ class NotVoiced(AppError):
 
 
 class Muted(AppError):
-    """May read, not speak, until a moment. `now` is for the sentence and for tests."""
+    """May read, not speak, until a moment. `now` is for the sentence and for tests.
+
+    `room` is named where that is not the room they speak from.
+    """
 
     code = "muted"
-    message = "You are muted {until}{because}. Your text is kept. A moderator can let you speak sooner."
+    message = (
+        "You are muted{where} {until}{because}. Your text is kept. A moderator can let you speak sooner."
+    )
     status = 403
 
-    def __init__(self, until: datetime, *, reason: str = "", now: datetime | None = None) -> None:
+    def __init__(
+        self, until: datetime, *, reason: str = "", room: str = "", now: datetime | None = None
+    ) -> None:
         super().__init__(
-            until=say_until(until, now), because=_because(reason), retry_after=seconds_until(until, now)
+            where=f" in #{room}" if room else "",
+            until=say_until(until, now),
+            because=_because(reason),
+            retry_after=seconds_until(until, now),
         )
 
 

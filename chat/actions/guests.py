@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from accounts.guests import NickTaken, add_guest, clean_nick, is_accounts_name, rename_guest
 from accounts.names import fold
-from chat.actions.actors import actor_in
+from chat.actions.actors import actor_in, require_hearing
 from chat.actions.named_rooms import require_room_name, room_called, room_to_begin_in
 from chat.comings import leave
 from chat.errors import Busy, NoSuchRoom, Removed, TooFast
@@ -131,7 +131,7 @@ async def _take(node: Node, room_id: int, key: str, owner: str) -> bool:
 
 
 async def rename(node: Node, guest: Guest, nick: object) -> None:
-    """Call a guest as they wish, where they are. Raises BadNick, NickTaken, Unavailable."""
+    """Call a guest as they wish, where they are. Raises BadNick, NickTaken, Muted, Locked, Unavailable."""
     name = clean_nick(nick)
     if name == guest.person.name:
         raise NickTaken
@@ -156,7 +156,9 @@ async def _rename(node: Node, guest: Guest, name: str, *, told: bool) -> None:
         await _let_go(node, guest.room_id, guest.key, guest)
     try:
         async with node.journal.transaction(guest.room_id, was.id) as log:
-            await actor_in(log, was.id)
+            member = await actor_in(log, was.id)
+            if told:
+                require_hearing(log, member)
             await _require_free(node, guest.room_id, fold(name), was.id, NickTaken)
             await rename_guest(node.manager, was.id, name)
             await log.record(Renamed(by=renamed, user=renamed, was=was.name, nonce=nonce))

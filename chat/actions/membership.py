@@ -8,7 +8,7 @@ from accounts.actions import rename
 from accounts.errors import NameTaken
 from accounts.names import LONGEST
 from chat.actions import invitations
-from chat.actions.actors import actor_in
+from chat.actions.actors import actor_in, require_hearing
 from chat.actions.elsewhere import room_meant
 from chat.actions.hearing import heard_everywhere
 from chat.comings import leave as see_out
@@ -187,9 +187,10 @@ async def mark_read(node: Node, room: Room, user_id: int, seq: int) -> None:
 async def change_name(
     node: Node, room: Room, member: Member, name: str, request: Request | None = None
 ) -> Answer:
-    """Call an account otherwise, everywhere; every room where it is present records that.
+    """Call an account otherwise, everywhere; every room where it is present records that, and may not be closed to
+    their words.
 
-    Raises NotAllowed, Disabled, BadName, TooLong, Conflict, Already.
+    Raises NotAllowed, Disabled, Muted, Locked, BadName, TooLong, Conflict, Already.
     """
     if len(name) > LONGEST:
         raise TooLong(len(name), LONGEST, "name")
@@ -202,6 +203,9 @@ async def change_name(
         require(actor.role, Permission.RENAME_SELF, room=room.slug, command="nick")
         if not (node.limits.new_names or actor.admin):
             raise NamesStay(name=actor.name)
+        for log in logs.values():
+            # The line that tells of it is words, too: those of the new name.
+            require_hearing(log, await log.member(member.user_id), elsewhere=log.room.id != room.id)
         try:
             renaming = await rename(node.manager, member.user_id, name)
         except NameTaken as error:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from chat.actions.actors import actor_in
-from chat.errors import NotSet
+from chat.errors import Muted, NotSet
 from chat.events import Person
-from chat.log import Answer, Repeated, Request
+from chat.log import Answer, Log, Repeated, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
@@ -29,6 +29,10 @@ KNOWN = f"SELECT s.version, {STATUS_COLUMNS} FROM statuses s WHERE s.user_id = %
 BEGIN = "INSERT INTO statuses (user_id, version) VALUES (%s, 0) ON CONFLICT DO NOTHING"
 KEEP = """UPDATE statuses SET presence = %s, why = %s, until = %s, emoji = %s, text = %s, text_until = %s,
     version = version + 1 WHERE user_id = %s"""
+# What somebody says of themselves stands in the member list of every room of theirs.
+MUTED = """SELECT m.room_id, r.slug, m.muted_until, m.muted_reason FROM memberships m JOIN rooms r ON r.id = m.room_id
+    WHERE m.user_id = %s AND m.muted_until > %s AND (m.is_member OR m.present_since IS NOT NULL)
+    ORDER BY m.room_id = %s DESC, m.muted_until DESC LIMIT 1"""
 SHARED = """SELECT m.room_id FROM memberships m WHERE m.user_id = %s AND (m.is_member OR m.present_since IS NOT NULL)"""
 
 Change = Callable[[Status, datetime], tuple[Status, str]]
@@ -36,14 +40,14 @@ Change = Callable[[Status, datetime], tuple[Status, str]]
 
 
 async def away(node: Node, room: Room, member: Member, why: str, request: Request) -> Answer:
-    """Show somebody as away, and why. Raises TooLong, Unreadable."""
+    """Show somebody as away, and why. Raises TooLong, Unreadable, and Muted where the muted say why."""
     why = _one_line(why)
 
     def change(was: Status, now: datetime) -> tuple[Status, str]:
         status = msgspec.structs.replace(was, presence=AWAY, why=why, until=None)
         return status, f"You are away{f': {why}' if why else ''}. /back ends it."
 
-    return await _change(node, room, member, change, Permission.READ, "away", request)
+    return await _change(node, room, member, change, Permission.READ, "away", request, says=why)
 
 
 async def dnd(node: Node, room: Room, member: Member, length: timedelta | None, request: Request) -> Answer:
@@ -77,7 +81,10 @@ async def set_text(
     length: timedelta | None,
     request: Request,
 ) -> Answer:
-    """Tell the others something, for that long or until it is changed. Raises NotAllowed, TooLong, Unreadable."""
+    """Tell the others something, for that long or until it is changed.
+
+    Raises NotAllowed, Muted, TooLong, Unreadable.
+    """
     text = _one_line(text)
 
     def change(was: Status, now: datetime) -> tuple[Status, str]:
@@ -86,7 +93,9 @@ async def set_text(
         said = f"{emoji} {text}".strip()
         return status, f"Your status{f' {say_until(until, now)}' if until else ''}: {said}"
 
-    return await _change(node, room, member, change, Permission.SET_STATUS, "status", request)
+    return await _change(
+        node, room, member, change, Permission.SET_STATUS, "status", request, says=emoji + text
+    )
 
 
 async def clear_text(node: Node, room: Room, member: Member, request: Request) -> Answer:
@@ -108,11 +117,14 @@ async def _change(
     permission: Permission,
     command: str,
     request: Request,
+    says: str = "",
 ) -> Answer:
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await actor_in(log, member.user_id)
             require(actor.role, permission, switches=log.room.set, room=log.room.slug, command=command)
+            if says:
+                await _require_unmuted(node, log, actor)
             await node.manager.execute(BEGIN, actor.user_id)
             row = await node.manager.row(f"{KNOWN} FOR UPDATE", actor.user_id)
             assert row is not None
@@ -134,6 +146,13 @@ async def _change(
         raise
     await _tell(node, actor.person)
     return log.reply
+
+
+async def _require_unmuted(node: Node, log: Log, actor: Member) -> None:
+    row = await node.manager.row(MUTED, actor.user_id, log.now, log.room.id)
+    if row is not None:
+        room_id, slug, until, reason = row
+        raise Muted(until, reason=reason, room="" if room_id == log.room.id else slug, now=log.now)
 
 
 async def _tell(node: Node, person: Person) -> None:

@@ -40,8 +40,9 @@ out of a private room comes back by an invitation only.
 Who is banned is out at once, on every process, and can neither come in, nor read, nor post until the ban ends. It
 works on accounts that are away or never came. Without a length it is 30 days of a moderator, for ever of an owner;
 `--purge 1h` hides what they said in that hour. Who is muted reads on, for 10 minutes unless you say otherwise, and
-keeps what they have half written; commands that say nothing to the room they may type, as in a locked room. Both are
-told by whom, why and until when.
+keeps what they have half written; commands that say nothing to the room they may type, as in a locked room. Words of
+their own stand nowhere in it meanwhile: no `/status`, no reason of `/away`, and no new name by `/nick`, which a locked
+room refuses, too. Both are told by whom, why and until when.
 
 ## `/notify` and `/mute`
 

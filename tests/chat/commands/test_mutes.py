@@ -146,3 +146,74 @@ async def test_a_voice_stays_with_who_becomes_a_moderator_and_back(
         "SELECT voiced FROM memberships WHERE user_id = %s AND role = %s", alice.id, int(Role.MEMBER)
     )
     assert voiced is True
+
+
+async def test_who_is_muted_is_not_heard_by_their_name_or_by_what_they_say_of_themselves(
+    alice: Person, bob: Person, mona: Person, house: House
+) -> None:
+    for person in (alice, bob, mona):
+        await person.enters()
+    await mona.says("/mute @alice 10m one link is enough")
+    await alice.hears("muted")
+    for line in (
+        "/nick mona-is-a-fool",
+        "/name mona2",
+        "/away mona is a fool",
+        "/status mona is a fool",
+        "/status 🤡",
+    ):
+        why = await alice.refused(line)
+        assert why.code == "muted", line
+        assert why.message.startswith("You are muted until "), line
+        assert "one link is enough" in why.message
+    # What says nothing but how they are may be told, and whatever says nothing to the room.
+    for line in ("/away", "/dnd for 1h", "/back", "/who", "/ignore bob"):
+        assert await alice.says(line), line
+    assert "renamed" not in await house.kinds()
+    assert not [frame for frame in await bob.tab.all_heard("status") if frame.status.why or frame.status.text]
+    await mona.says("/unmute alice")
+    await alice.hears("unmuted")
+    assert await alice.says("/nick Anna")
+    assert await alice.says("/status Back to work")
+
+
+async def test_who_is_muted_may_take_back_what_they_said_of_themselves(alice: Person, mona: Person) -> None:
+    await alice.enters()
+    await mona.enters()
+    await alice.says("/status Nose in a book")
+    await mona.says("/mute alice")
+    await alice.hears("muted")
+    assert (await alice.says("/status clear")).text == "Your status is empty now."
+
+
+async def test_from_another_room_who_is_muted_is_not_heard_either(
+    alice: Person, mona: Person, olga: Person, house: House
+) -> None:
+    await house.room("garden", olga)
+    await house.ranks(alice, Role.MEMBER, "garden")
+    await mona.enters()
+    await alice.enters("lobby")
+    await alice.hears("joined")
+    await alice.enters("garden")
+    await mona.says("/mute alice")
+    for line in ("/nick Anna", "/status Hi", "/away lunch"):
+        why = await alice.refused(line)
+        assert (why.code, why.message[:28]) == ("muted", "You are muted in #lobby unti"), line
+    await alice.says("/leave #lobby")
+    for line in ("/nick Anna", "/status Hi", "/away lunch"):
+        assert await alice.says(line), line
+    assert "renamed" not in await house.kinds()
+
+
+async def test_in_a_locked_room_nobody_is_heard_by_another_name(
+    alice: Person, mona: Person, house: House
+) -> None:
+    await alice.enters()
+    await mona.enters()
+    await mona.says("/lock a raid")
+    await alice.hears("settings")
+    assert (await alice.refused("/nick spam-com")).code == "locked"
+    assert await mona.says("/nick monique")
+    await mona.says("/unlock")
+    assert await alice.says("/nick Anna")
+    assert (await house.kinds()).count("renamed") == 2

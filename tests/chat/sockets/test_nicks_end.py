@@ -250,6 +250,8 @@ async def test_the_muted_are_told_so_and_stay(street: Street, house: House) -> N
     )
     told = await guest.asks("chat_message", message="hello")
     assert (told.success, told.message.startswith("You are muted for ever")) == (False, True)
+    told = await guest.asks("set_nick", nick="olga-is-a-fool")
+    assert (told.success, told.message.startswith("You are muted for ever")) == (False, True)
     assert (await guest.asks("user_list", room="lobby")).users == ["olga", "Jonas"]
 
 
