@@ -9,13 +9,18 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, TypeVar, cast
 
+import msgspec
+import peewee
 import psycopg
 import redis
 from peewee_migrate import Router
@@ -42,41 +47,81 @@ SEQUENCES = """SELECT c.relname, a.attname, pg_get_serial_sequence(c.oid::regcla
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> %s
       AND pg_get_serial_sequence(c.oid::regclass::text, a.attname) IS NOT NULL"""
 
+STANDARD = Path("-")
+"""The standard output, or the standard input."""
+LONGEST_LINE = 1 << 20
+# How long all tables are waited for, and how long at once while the site stands still for it; in seconds.
+HOLD_WITHIN = 60.0
+PATIENCE = 0.5
+
 Line = psycopg.Connection[tuple[Any, ...]]
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class BadBackup(Trouble):
     """The file is no backup, or not all of one."""
 
 
+class Head(msgspec.Struct):
+    """The first line of a backup: which kind of file, and the migrations of the tables in it."""
+
+    aiochat: int = 0
+    migrations: list[str] = []
+
+
+class Part(msgspec.Struct):
+    """What comes before the rows of a table; or the last line, with how many rows of each table there were."""
+
+    table: str = ""
+    columns: list[str] = []
+    end: dict[str, int] | None = None
+
+
 def write(database_url: str, path: Path) -> dict[str, int]:
-    """Back the site up into a new file; how many rows of each table it holds.
+    """Back the site up into a new file, or to the standard output; how many rows of each table it holds.
 
     What is written is the site at one moment, however long it takes. Raises `Trouble` where the file exists already or
     cannot be written.
     """
+    try:
+        with _new(path) as raw, gzip.open(raw, "wb", LEVEL) as file:
+            return _dump(database_url, cast("IO[bytes]", file))
+    except OSError as error:
+        raise Trouble(f"{_named(path)} cannot be written: {error.strerror or error}.") from error
+    except psycopg.errors.UndefinedTable as error:
+        raise Trouble("In this database there is no site yet.") from error
+    except psycopg.Error as error:
+        raise Trouble(f"PostgreSQL broke off: {str(error).splitlines()[0]}. No backup was made.") from error
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name once it is whole."""
+    if path == STANDARD:
+        if sys.stdout.isatty():
+            raise Trouble("A backup is nothing to read: say `aiochat backup - > FILE`, or name a file.")
+        with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as out:
+            yield out
+        return
     if path.exists():
         raise Trouble(f"{path} exists already: name another file, or move it away.")
     half = path.with_name(f"{path.name}.half")
     try:
-        with half.open("xb") as raw:
-            os.fchmod(raw.fileno(), 0o600)
-            with gzip.open(raw, "wb", LEVEL) as file:
-                counts = _dump(database_url, cast("IO[bytes]", file))
-            raw.flush()
-            os.fsync(raw.fileno())
-        half.rename(path)
+        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise Trouble(
             f"{half} exists: another backup is under way, or was broken off. Remove it then."
         ) from None
-    except BaseException as error:
+    try:
+        with os.fdopen(descriptor, "wb") as raw:
+            yield raw
+            raw.flush()
+            os.fsync(descriptor)
+        half.rename(path)
+    except BaseException:
         with suppress(OSError):
             half.unlink()
-        if isinstance(error, OSError):
-            raise Trouble(f"{path} cannot be written: {error.strerror or error}.") from error
         raise
-    return counts
 
 
 def _dump(database_url: str, file: IO[bytes]) -> dict[str, int]:
@@ -100,39 +145,91 @@ def _dump(database_url: str, file: IO[bytes]) -> dict[str, int]:
 
 
 def read(database_url: str, path: Path, *, replace: bool = False) -> dict[str, int]:
-    """Put a backup back, all of it or nothing, under a new epoch; how many rows of each table there were.
+    """Put a backup back, from a file or the standard input, under a new epoch; how many rows each table had.
 
-    A site that has people is only overwritten with `replace`. An older backup's tables are brought up to date.
-    Raises `BadBackup`, `Trouble`.
+    All of it or nothing: whatever is wrong, and whenever it is found, the site stays as it was. A site that has people
+    is only overwritten with `replace`. An older backup's tables are brought up to date. Raises `BadBackup`, `Trouble`.
     """
+    database = sync_database(database_url.replace(AIOPG, "postgresql://", 1))
     try:
-        with gzip.open(path, "rb") as opened:
-            file = cast("IO[bytes]", opened)
-            head = _line(file)
-            if head.get("aiochat") != FORMAT:
-                raise BadBackup(f"{path} is no backup that this aiochat can read.")
-            done, people = _state(database_url)
-            made_with: list[str] = head["migrations"]
-            if unknown := [name for name in made_with if name not in _known()]:
-                raise BadBackup(f"{path} was made by a newer aiochat ({unknown[-1]}): update this one first.")
-            if people and not replace:
-                raise Trouble(
-                    f"This site has {people} accounts. To put the backup in their place, say --replace; "
-                    "to keep what is here, run `aiochat backup` first."
-                )
-            if done != made_with:
-                # The tables are made anew outside the transaction that fills them: first be sure that it can.
-                _skim(path)
-                _rebuild(database_url, made_with)
-            counts = _load(database_url, file)
-            migrate.migrate(database_url)
-            return counts
+        # Migrations are part of the one transaction, too.
+        with _opened(path) as file, database.connection_context(), database.atomic():
+            return _take(database, file, path, replace)
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise BadBackup(f"{_named(path)} is not a whole backup ({error}): nothing was changed.") from error
     except FileNotFoundError:
         raise Trouble(f"There is no file {path}.") from None
-    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError, json.JSONDecodeError, KeyError) as error:
-        raise BadBackup(f"{path} is not a whole backup ({error}): nothing was changed.") from error
-    except psycopg.Error as error:
-        raise Trouble(f"PostgreSQL does not take the backup: {str(error).splitlines()[0]}.") from error
+    except OSError as error:
+        raise Trouble(
+            f"{_named(path)} cannot be read: {error.strerror or error}. Nothing was changed."
+        ) from error
+    except (psycopg.Error, peewee.PeeweeException) as error:
+        raise Trouble(
+            f"PostgreSQL does not take the backup: {str(error).splitlines()[0]}. Nothing was changed."
+        ) from error
+
+
+def _take(database: peewee.Database, file: IO[bytes], path: Path, replace: bool) -> dict[str, int]:
+    head = _line(file, Head)
+    if head.aiochat != FORMAT or not head.migrations:
+        raise BadBackup(f"{_named(path)} is no backup that this aiochat can read.")
+    if unknown := [name for name in head.migrations if name not in _known()]:
+        raise BadBackup(f"{_named(path)} was made by a newer aiochat ({unknown[-1]}): update this one first.")
+    # Where the site starts just now, it waits for us, or we for it.
+    database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (migrate.LOCK,))
+    router = Router(database, migrate_dir=MIGRATIONS, logger=migrate.details)
+    if unknown := [name for name in router.done if name not in _known()]:
+        raise Trouble(f"The tables here are of a newer aiochat ({unknown[-1]}): update this one first.")
+    line = cast("Line", database.connection())
+    people = _count_people(line) if router.done else 0
+    if people and not replace:
+        raise Trouble(
+            f"This site has {people} accounts. To put the backup in their place, say --replace; "
+            "to keep what is here, run `aiochat backup` first."
+        )
+    _take_hold(database, line)
+    if router.done != head.migrations:
+        while router.done:
+            router.rollback()
+        for name in head.migrations:
+            router.run(name)
+    counts = _load(line, file)
+    router.run()
+    line.execute(NEW_EPOCH)
+    return counts
+
+
+def _take_hold(database: peewee.Database, line: Line) -> None:
+    """Lock every table against those who speak meanwhile. Raises `Trouble`."""
+    tables = _tables(line)
+    until = time.monotonic() + HOLD_WITHIN
+    while tables:
+        try:
+            with database.atomic():
+                # All or none, and soon: who waits for the last one must not keep the site waiting for the others.
+                line.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(int(1000 * PATIENCE)))
+                line.execute(sql.SQL("LOCK TABLE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
+                line.execute("SET LOCAL lock_timeout = 0")
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            if time.monotonic() > until:
+                raise Trouble(
+                    "Somebody else is at work on the tables and does not end, perhaps another backup. "
+                    "Nothing was changed: try again later."
+                ) from error
+            time.sleep(PATIENCE)
+        else:
+            return
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with ExitStack() as stack:
+        raw = sys.stdin.buffer if path == STANDARD else stack.enter_context(path.open("rb"))
+        yield cast("IO[bytes]", stack.enter_context(gzip.open(raw, "rb")))
+
+
+def _named(path: Path) -> str:
+    return "What was given" if path == STANDARD else str(path)
 
 
 def begin_epoch(database_url: str) -> None:
@@ -150,26 +247,24 @@ def forget_heads(redis_url: str) -> None:
         client.delete(HEADS)
 
 
-def _load(database_url: str, file: IO[bytes]) -> dict[str, int]:
+def _load(line: Line, file: IO[bytes]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    with _connect(database_url) as line:
-        tables = _tables(line)
-        line.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
-        while "end" not in (found := _line(file)):
-            table = found["table"]
-            if table not in tables:
-                raise BadBackup(f"The backup holds a table {table} of which nothing is known here.")
-            counts[table] = 0
-            with line.cursor().copy(_copy(table, found["columns"], "FROM STDIN")) as copy:
-                for block in _blocks(file):
-                    counts[table] += block.count(b"\n")
-                    copy.write(block)
-        if found["end"] != counts:
-            raise BadBackup(
-                f"The backup says it holds {found['end']}, but {counts} are there: nothing was changed."
-            )
-        _set_sequences(line)
-        line.execute(NEW_EPOCH)
+    tables = _tables(line)
+    line.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
+    while (found := _line(file, Part)).end is None:
+        if found.table not in tables:
+            raise BadBackup(f"The backup holds a table {found.table} of which nothing is known here.")
+        cursor = line.cursor()
+        with cursor.copy(_copy(found.table, found.columns, "FROM STDIN")) as copy:
+            for block in _blocks(file):
+                copy.write(block)
+        counts[found.table] = cursor.rowcount
+    if file.read(1):
+        # To the very end, for only there stands what tells whether a byte of it was altered.
+        raise BadBackup("The backup goes on after its end: nothing was changed.")
+    if found.end != counts or set(counts) != set(tables):
+        raise BadBackup("The backup does not hold all that it says: nothing was changed.")
+    _set_sequences(line)
     return counts
 
 
@@ -183,35 +278,14 @@ def _set_sequences(line: Line) -> None:
         )
 
 
-def _skim(path: Path) -> None:
-    with gzip.open(path, "rb") as opened:
-        file = cast("IO[bytes]", opened)
-        _line(file)
-        while "end" not in _line(file):
-            for _ in _blocks(file):
-                pass
-
-
-def _rebuild(database_url: str, wanted: list[str]) -> None:
-    """The tables as they were when the backup was made, empty."""
-    database = sync_database(database_url)
-    with database.connection_context():
-        router = Router(database, migrate_dir=MIGRATIONS)
-        while router.done:
-            router.rollback()
-        for name in wanted:
-            router.run(name)
-
-
 def _known() -> list[str]:
     return sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
 
 
-def _state(database_url: str) -> tuple[list[str], int]:
-    with _connect(database_url) as line:
-        row = line.execute("SELECT count(*) FROM users WHERE id > 0").fetchone()
-        assert row is not None
-        return _migrations(line), row[0]
+def _count_people(line: Line) -> int:
+    row = line.execute("SELECT count(*) FROM users WHERE id > 0").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _migrations(line: Line) -> list[str]:
@@ -235,12 +309,11 @@ def _put(file: IO[bytes], what: dict[str, Any]) -> None:
     file.write(json.dumps(what).encode() + b"\n")
 
 
-def _line(file: IO[bytes]) -> dict[str, Any]:
-    line = file.readline()
+def _line(file: IO[bytes], kind: type[S]) -> S:
+    line = file.readline(LONGEST_LINE)
     if not line.endswith(b"\n"):
         raise EOFError("it ends too soon")
-    found: dict[str, Any] = json.loads(line)
-    return found
+    return msgspec.json.decode(line, type=kind)
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -92,19 +94,27 @@ def show_settings() -> None:
 @main.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 def back_up(file: Path) -> None:
-    """Write the whole site into one file, while it is in use."""
-    with started(read_settings(), say) as settings:
+    """Write the whole site into one file, while it is in use; - is the standard output."""
+    with _ending_in_order(), started(read_settings(), say, migrating=False) as settings:
         assert settings.database_url is not None
         counts = backup.write(settings.database_url, file)
-        click.echo(f"{file} holds {counts['rooms']} rooms with {counts['messages']:,} entries.")
+        click.echo(
+            f"{file} holds {counts['rooms']} rooms with {counts['messages']:,} entries.",
+            err=file == backup.STANDARD,
+        )
 
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", "over", is_flag=True, help="Overwrite the people and rooms that are here.")
 def restore(file: Path, over: bool) -> None:
-    """Put a backup in the place of what is here, under a new epoch; who is connected reads their rooms anew."""
-    with started(read_settings(), say) as settings:
+    """Put a backup in the place of what is here, under a new epoch; who is connected reads their rooms anew.
+
+    As FILE, - is the standard input.
+    """
+    with _ending_in_order(), started(read_settings(), say, migrating=False) as settings:
+        # What becomes of a file that is no backup is told in our own words.
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
         assert settings.database_url is not None
         assert settings.redis_url is not None
         counts = backup.read(settings.database_url, file, replace=over)
@@ -133,6 +143,21 @@ def examine() -> None:
     for finding in findings:
         click.echo(str(finding))
     sys.exit(any(finding.health is doctor.Health.ILL for finding in findings))
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Whoever ends us here ends us as Ctrl+C does: nothing half done stays behind."""
+    before = {number: signal.signal(number, _break_off) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _break_off(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _stop(*_: object) -> NoReturn:

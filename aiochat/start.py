@@ -15,8 +15,9 @@ from aiochat.trouble import Trouble
 
 
 @contextmanager
-def started(settings: Settings, say: Callable[[str], None]) -> Iterator[Settings]:
-    """Settings whose servers answer inside this block and whose tables are as they should be.
+def started(settings: Settings, say: Callable[[str], None], *, migrating: bool = True) -> Iterator[Settings]:
+    """Settings whose servers answer inside this block and whose tables are as they should be, or without `migrating`
+    as they are.
 
     Servers that are not named are our own, and run as long as the block. Raises `Trouble`.
     """
@@ -29,7 +30,8 @@ def started(settings: Settings, say: Callable[[str], None]) -> Iterator[Settings
             settings = stack.enter_context(_with_own_servers(settings, say))
         assert settings.database_url is not None
         try:
-            migrate(settings.database_url)
+            if migrating:
+                migrate(settings.database_url)
         except peewee.PeeweeException as error:
             raise Trouble(f"PostgreSQL refuses to make the tables: {str(error).splitlines()[0]}.") from error
         yield settings
