@@ -6,9 +6,10 @@ const ROLES = ["guest", "member", "moderator", "owner", "admin"]
 
 /**
  * The groups of the menu of a message: {words, line, wait?, danger?}. With `wait` the line is put into the composer,
- * for there is more to say; without, it is sent. `may(name)` tells which commands one may run here.
+ * for there is more to say; without, it is sent. `may(name)` tells which commands one may run here; `muted` is as far
+ * as the page knows.
  */
-export function onMessage({ seq, name, role, mine, pinned }, you, may) {
+export function onMessage({ seq, name, role, mine, pinned, muted }, you, may) {
   const over = !mine && isOver(you, role)
   return offered(may, [
     [
@@ -17,7 +18,7 @@ export function onMessage({ seq, name, role, mine, pinned }, you, may) {
         : { command: "pin", words: "Pin", rest: seq },
       !mine && { command: "report", words: "Report…", rest: seq, wait: true },
     ],
-    [over && { command: "delete", needs: "kill", words: "Remove message", rest: seq, danger: true }, ...ruling(name, over)],
+    [over && { command: "delete", needs: "kill", words: "Remove message", rest: seq, danger: true }, ...ruling(name, over, muted)],
     [over && { command: "purge", words: "Purge from here", rest: `from ${seq}`, danger: true }],
   ])
 }
@@ -44,18 +45,19 @@ export function onPerson(person, you, may, room) {
       over && role === "moderator" && { command: "deop", words: "Make a member again", rest: at },
     ],
     [
-      over && room.muted && { command: "unmute", words: "Unmute", rest: at },
-      ...ruling(name, over),
+      ...ruling(name, over, room.muted),
       over && { command: "purge", words: "Purge messages…", rest: at, wait: true, danger: true },
     ],
   ])
 }
 
-function ruling(name, over) {
+function ruling(name, over, muted) {
   const at = atName(name)
   if (!over) return []
   return [
-    { command: "mute", words: "Mute…", rest: `${at} 10m`, wait: true },
+    muted
+      ? { command: "unmute", words: "Unmute", rest: at }
+      : { command: "mute", words: "Mute…", rest: `${at} 10m`, wait: true },
     { command: "kill", words: "Kick…", rest: at, wait: true, danger: true },
     { command: "ban", words: "Ban…", rest: at, wait: true, danger: true },
   ]

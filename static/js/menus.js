@@ -22,6 +22,7 @@ export function menus(room) {
         role: people.list.roleOf(id) || (guest === undefined ? "member" : "guest"),
         mine: id === you.id,
         pinned: isPinned(seq),
+        muted: people.list.isMuted(id),
       },
       you,
       may,
@@ -61,7 +62,7 @@ export function menus(room) {
     const groups = onPerson(person, you, may, {
       direct: document.getElementById("people").dataset.kind === "direct",
       ignored: ignored.has(person.id),
-      muted: Boolean(person.muted) && new Date(person.muted) > Date.now(),
+      muted: people.list.isMuted(person.id),
       moderated: room.switches().moderated,
       voiced: person.voiced,
     })

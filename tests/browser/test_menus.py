@@ -61,6 +61,31 @@ async def test_a_moderator_rules_from_the_menu_of_a_message(saskia: Person, mate
     await expect(saskia.composer).to_have_value("half a thought")
 
 
+async def test_who_is_muted_is_let_speak_again_from_the_menu(saskia: Person, mateo: Person) -> None:
+    await mateo.says("first")
+    await saskia.reads("first")
+    await saskia.says("/mute mateo 5m")
+    await saskia.is_told("Muted @mateo until ")
+    await saskia.sees("saskia muted mateo until ")
+    await _opens_menu_of(saskia, "first")
+    assert await _menu(saskia).get_by_role("menuitem").all_inner_texts() == [
+        "Pin", "Report…", "Remove message", "Unmute", "Kick…", "Ban…", "Purge from here",
+    ]  # fmt: skip
+    await saskia.presses("Escape")
+    await saskia.page.reload()
+    await saskia.is_here()
+    await _opens_menu_at(saskia, "mateo")
+    await expect(_item(saskia, "Unmute")).to_be_visible()
+    await expect(_item(saskia, "Mute…")).to_have_count(0)
+    await saskia.presses("Escape")
+    await _opens_menu_of(saskia, "first")
+    await _item(saskia, "Unmute").click()
+    await mateo.sees("saskia lets mateo speak again")
+    await _opens_menu_of(saskia, "first")
+    await expect(_item(saskia, "Mute…")).to_be_visible()
+    await expect(_item(saskia, "Unmute")).to_have_count(0)
+
+
 async def test_a_member_is_offered_what_a_member_may(saskia: Person, mateo: Person) -> None:
     await saskia.says("buy things")
     await mateo.reads("buy things")

@@ -60,6 +60,12 @@ export class MemberList extends HTMLElement {
     return this.#people.get(id)?.role ?? ""
   }
 
+  /** Whether somebody reads but may not speak just now, as far as the page knows. */
+  isMuted(id) {
+    const until = this.#people.get(id)?.muted
+    return Boolean(until) && new Date(until) > Date.now()
+  }
+
   /** Everybody, as hello tells it. Those it does not name are away, where it could name them all. */
   meet({ count, people }) {
     this.#count = count
