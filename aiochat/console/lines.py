@@ -124,6 +124,9 @@ def _sentence(event: Event) -> str:
             said = f"{by} gave {user} a voice"
         case RoleChanged(voiced=False):
             said = f"{by} took {user}'s voice"
+        case RoleChanged(role=role) if event.by.id == event.user.id:
+            # Of oneself one only steps down, or takes that back.
+            said = f"{user} stepped down" if role == "member" else f"{user} is {plain(role)} now"
         case RoleChanged(role=role):
             said = f"{by} made {user} {plain(role)}"
         case Kicked():

@@ -117,6 +117,8 @@ def notice_of(event: Recorded) -> str:
             return f"@{user.name} may speak again"
         case RoleChanged(user=user, voiced=bool(voiced)):
             return f"@{user.name} may speak now" if voiced else f"@{user.name} may speak no more"
+        case RoleChanged(user=user, role="member") if user.id == event.by.id:
+            return f"@{user.name} stepped down"
         case RoleChanged(user=user, role=role):
             return f"@{user.name} is {role} now"
         case Renamed(user=user, was=was):

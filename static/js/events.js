@@ -51,7 +51,7 @@ function sentenceOf(entry) {
   switch (entry.type) {
     case "role":
       if (entry.voiced !== undefined && entry.voiced !== null) return `role-${entry.voiced ? "voiced" : "devoiced"}`
-      return `role-${["owner", "moderator"].includes(entry.role) ? entry.role : "member"}`
+      return `role-${entry.by.id === entry.user.id ? "own-" : ""}${["owner", "moderator"].includes(entry.role) ? entry.role : "member"}`
     case "topic":
       return entry.topic ? "topic" : "topic-none"
     case "left":

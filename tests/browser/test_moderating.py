@@ -81,6 +81,27 @@ async def test_a_moderator_is_marked_everywhere_at_once(saskia: Person, mateo: P
     await expect(mateo.menu.get_by_role("option")).to_have_count(1)
 
 
+async def test_who_steps_down_is_said_to_have_done_so(saskia: Person, mateo: Person) -> None:
+    await saskia.says("/op @mateo")
+    await mateo.sees("saskia made mateo a moderator")
+    await mateo.says("/deop @mateo")
+    for person in (saskia, mateo):
+        await person.sees("mateo stepped down")
+    await saskia.page.reload()
+    await saskia.is_here()
+    await saskia.sees("mateo stepped down")
+    await saskia.says("/owner mateo")
+    await mateo.sees("saskia made mateo an owner")
+    await saskia.says("/deop saskia")
+    await mateo.sees("saskia stepped down")
+    await saskia.says("/undo")
+    await mateo.sees("saskia is an owner now")
+    await mateo.page.reload()
+    await mateo.is_here()
+    await mateo.sees("saskia is an owner now")
+    await expect(mateo.log).not_to_contain_text("made saskia")
+
+
 async def test_a_newcomer_is_shown_with_their_rank(saskia: Person, mateo: Person, meet: Meet) -> None:
     await saskia.says("/op @mateo")
     await saskia.is_told("moderator")
