@@ -22,7 +22,8 @@ class Status(msgspec.Struct, frozen=True):
 class Person(msgspec.Struct, frozen=True):
     """Who it was: `id` is the identity, `name` the name at that moment.
 
-    `role` and `status` are known of those who are here.
+    Of those who are here more is known: their `role` and `status`, until when they read but may not speak, in UTC, and
+    whether they have a voice where only the voiced speak. A mute is over at its time, and nothing tells that.
     """
 
     id: int
@@ -30,6 +31,8 @@ class Person(msgspec.Struct, frozen=True):
     guest: bool = False
     role: str = ""
     status: Status = Status()
+    muted_until: datetime | None = None
+    voiced: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -13,11 +14,12 @@ from aiochat.client.events import (
     Joined,
     Kicked,
     Left,
+    Muted,
     Person,
     Renamed,
     RoleChanged,
-    Status,
     StatusChanged,
+    Unmuted,
 )
 
 
@@ -50,11 +52,16 @@ class People:
                 self._by_id.pop(user.id, None)
             case Renamed(user=user) if user.id in self._by_id:
                 self._come(user)
-            case RoleChanged(user=user, role=role) if user.id in self._by_id:
-                known = self._by_id[user.id]
-                self._by_id[user.id] = msgspec.structs.replace(user, role=role, status=known.status)
-            case StatusChanged(user=user, status=status) if user.id in self._by_id:
-                self._by_id[user.id] = msgspec.structs.replace(self._by_id[user.id], status=status)
+            case RoleChanged(user=user, role=role, voiced=None):
+                self._change(user, role=role)
+            case RoleChanged(user=user, role=role, voiced=voiced):
+                self._change(user, role=role, voiced=voiced)
+            case Muted(user=user, until=until):
+                self._change(user, muted_until=until)
+            case Unmuted(user=user):
+                self._change(user, muted_until=None)
+            case StatusChanged(user=user, status=status):
+                self._change(user, status=status)
             case Here(joined=joined, left=left):
                 for user in left:
                     self._by_id.pop(user.id, None)
@@ -64,7 +71,10 @@ class People:
                 pass
 
     def _come(self, user: Person) -> None:
-        known = self._by_id.get(user.id)
-        role = user.role or (known.role if known is not None else "")
-        status = known.status if known is not None else Status()
-        self._by_id[user.id] = msgspec.structs.replace(user, role=role, status=status)
+        known = self._by_id.get(user.id, user)
+        role = user.role or known.role
+        self._by_id[user.id] = msgspec.structs.replace(known, name=user.name, guest=user.guest, role=role)
+
+    def _change(self, user: Person, **facts: Any) -> None:
+        if user.id in self._by_id:
+            self._by_id[user.id] = msgspec.structs.replace(self._by_id[user.id], **facts)

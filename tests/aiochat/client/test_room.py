@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,16 +15,20 @@ from aiochat.client.events import (
     Left,
     Message,
     Missed,
+    Muted,
     Notice,
     Offline,
     Online,
     Recorded,
     Removed,
+    RoleChanged,
     StatusChanged,
     Typing,
     Unknown,
+    Unmuted,
     event_of,
 )
+from aiochat.client.events import Person as Known
 from chaos.wire import DOWN, UP, Wire
 from chat.connection import CloseCode
 from tests.client import entered, hears, is_back, site_of
@@ -328,6 +333,41 @@ async def test_what_people_say_of_themselves_is_known_with_them(
         assert known.status == told.status
         await room.say("/away")
         assert (await hears(room, StatusChanged)).status.presence == "away"
+
+
+async def test_who_is_muted_or_has_a_voice_is_known_with_them(
+    house: House, alice: Person, bob: Person, olga: Person
+) -> None:
+    await bob.enters()
+    await olga.enters()
+    await olga.says("/mute bob 10m")
+    await olga.says("/voice bob")
+    async with entered(house, alice) as room:
+        await hears(room, Joined)
+
+        def known() -> Known:
+            return next(person for person in room.people if person.id == bob.id)
+
+        until = known().muted_until
+        assert until is not None
+        assert timedelta(minutes=9) < until - datetime.now(UTC) <= timedelta(minutes=10)
+        assert (known().voiced, known().role) == (True, "member")
+        await olga.says("/unmute bob")
+        await hears(room, Unmuted)
+        assert known().muted_until is None
+        await olga.says("/mute bob 1h")
+        muted = await hears(room, Muted)
+        await bob.says("/away")
+        await hears(room, StatusChanged)
+        await olga.says("/op bob")
+        await hears(room, RoleChanged)
+        assert known().muted_until == muted.until
+        assert (known().voiced, known().role, known().status.presence) == (True, "moderator", "away")
+        await olga.says("/devoice bob")
+        await hears(room, RoleChanged)
+        assert (known().voiced, known().muted_until) == (False, muted.until)
+        assert room.you.muted_until is None
+        assert [person.voiced for person in room.people] == [False] * 3
 
 
 async def test_whom_one_ignores_is_known_and_heard_all_the_same(
