@@ -17,8 +17,10 @@ import click
 
 from aiochat import __version__, backup, children, doctor, listening, welcome, workers
 from aiochat.housekeeping import room, user
+from aiochat.knock import knock
 from aiochat.start import started
 from aiochat.terminal import Plain, read_settings, say
+from aiochat.trouble import Trouble
 
 
 @click.group(cls=Plain, context_settings={"help_option_names": ["-h", "--help"]})
@@ -137,12 +139,16 @@ def new_epoch() -> None:
 def examine() -> None:
     """Look at all that the site stands on; each finding says what to do. Ends with 1 if something is bad."""
     settings = read_settings()
-    with started(settings, say) if settings.embeds else nullcontext(settings) as ready:
-        findings = list(doctor.examine(ready))
-    findings += asyncio.run(doctor.knock(settings.public_url or f"http://127.0.0.1:{settings.port}"))
+    try:
+        with started(settings, say, migrating=False) if settings.embeds else nullcontext(settings) as ready:
+            findings = list(doctor.examine(ready))
+    except Trouble as trouble:
+        advice = "Mend that first: the rest cannot be looked at without it."
+        findings = [doctor.ill(str(trouble), advice), *doctor.disk(settings)]
+    findings += asyncio.run(knock(settings.public_url or f"http://127.0.0.1:{settings.port}"))
     for finding in findings:
         click.echo(str(finding))
-    sys.exit(any(finding.health is doctor.Health.ILL for finding in findings))
+    sys.exit(doctor.exit_code(findings))
 
 
 @contextmanager

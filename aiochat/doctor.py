@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import redis
-from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType, WSServerHandshakeError
 
 from aiochat.settings import MIGRATIONS, Settings
 from aiochat.values import mask
@@ -22,7 +20,7 @@ from chat.epoch import HEADS
 from helpers.database import AIOPG
 
 LEAST_POSTGRES = 15
-LEAST_FREE = 1 << 30
+LEAST_FREE, NEXT_TO_NOTHING = 1 << 30, 100 << 20
 MOST_DRIFT = 2.0
 ANSWER_WITHIN = 5.0
 SHORTEST_SECRET = 32
@@ -63,13 +61,18 @@ def ill(what: str, advice: str) -> Finding:
     return Finding(Health.ILL, what, advice)
 
 
+def exit_code(findings: Iterable[Finding]) -> int:
+    """1 if something is bad; what is only risky is no reason to fail."""
+    return int(any(finding.health is Health.ILL for finding in findings))
+
+
 def examine(settings: Settings) -> Iterator[Finding]:
     """Everything but the way through the proxy: PostgreSQL, Redis, clocks, disk, secrets."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
     yield from _postgres(settings.database_url)
     yield from _redis(settings.database_url, settings.redis_url)
-    yield from _disk(settings)
+    yield from disk(settings)
     yield from _secrets(settings)
 
 
@@ -81,6 +84,8 @@ def _postgres(url: str) -> Iterator[Finding]:
         with psycopg.connect(
             url.replace(AIOPG, "postgresql://", 1), connect_timeout=int(ANSWER_WITHIN), autocommit=True
         ) as line:
+            # Somebody may hold a table for long; this much is asked quickly.
+            line.execute("SELECT set_config('statement_timeout', %s, false)", [f"{ANSWER_WITHIN:g}s"])
             yield from _version(line)
             yield from _durability(line)
             yield from _schema(line)
@@ -88,7 +93,7 @@ def _postgres(url: str) -> Iterator[Finding]:
             yield _clock("PostgreSQL", _first(line, "SELECT clock_timestamp()"))
     except psycopg.Error as error:
         yield ill(
-            f"PostgreSQL at {mask(url)} does not answer: {_first_line(error)}",
+            f"PostgreSQL at {mask(url)} does not answer: {first_line(error)}",
             "See that it runs and that AIOCHAT_DATABASE_URL is right.",
         )
 
@@ -165,7 +170,7 @@ def _redis(database_url: str, url: str) -> Iterator[Finding]:
         yield from _heads(client, database_url)
     except redis.RedisError as error:
         yield ill(
-            f"Redis at {mask(url)} does not answer: {_first_line(error)}",
+            f"Redis at {mask(url)} does not answer: {first_line(error)}",
             "See that it runs and that AIOCHAT_REDIS_URL is right. People in one process still hear each other.",
         )
     finally:
@@ -225,11 +230,13 @@ def _clock(whose: str, theirs: datetime) -> Finding:
     return well(f"The clock of {whose} agrees with this machine's.")
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
-    place = settings.data_dir if settings.data_dir.exists() else Path()
+def disk(settings: Settings) -> Iterator[Finding]:
+    """How much room there is for all that the servers of our own keep."""
+    place = settings.data_dir if _is_there(settings.data_dir) else Path()
     free = shutil.disk_usage(place).free
     if free < LEAST_FREE:
-        yield risky(
+        tell = ill if free < NEXT_TO_NOTHING else risky
+        yield tell(
             f"The disk that holds {place.absolute()} has {free >> 20} MB left.",
             "Make room: PostgreSQL stops when it cannot write.",
         )
@@ -244,7 +251,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     else:
         yield well("The secret key is long enough.")
     for path in (settings.data_dir / "secret_key", Path(".env")):
-        if path.exists() and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        if _is_there(path) and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             yield risky(f"{path} can be read by others on this machine.", f"chmod 600 {path}")
     if settings.public_url is not None and not settings.is_secure and "localhost" not in settings.public_url:
         yield risky(
@@ -253,58 +260,12 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         )
 
 
-# -- the way a browser comes -----------------------------------------------------------------------------------
-
-
-async def knock(url: str) -> list[Finding]:
-    """Come as a browser does, through whatever proxy stands there: a page, then a WebSocket."""
-    address = f"{url.rstrip('/')}/healthz"
-    found: list[Finding] = []
-    async with ClientSession(timeout=ClientTimeout(total=ANSWER_WITHIN)) as session:
-        try:
-            async with session.get(address) as answer:
-                if answer.status != HTTPStatus.OK:
-                    return [
-                        ill(
-                            f"{address} answers {answer.status}.",
-                            "See that `aiochat serve` runs, and its log.",
-                        )
-                    ]
-                drift = _drift(answer.headers.get("Date"))
-                found.append(well(f"{url} answers."))
-                if abs(drift) > 2 * MOST_DRIFT:
-                    found.append(
-                        risky(f"The clock of {url} is {drift:.0f} s off.", "Run a time service there.")
-                    )
-            async with session.ws_connect(address) as socket:
-                said = await socket.receive()
-                if said.type is WSMsgType.TEXT:
-                    return [*found, well(f"WebSockets reach aiochat through {url}.")]
-                return [*found, _not_upgraded(url, f"closed with {socket.close_code}")]
-        except WSServerHandshakeError as error:
-            return [*found, _not_upgraded(url, f"answered {error.status}")]
-        except (ClientError, TimeoutError, OSError) as error:
-            return [
-                *found,
-                ill(
-                    f"{url} cannot be reached: {_first_line(error)}.",
-                    "See that the proxy and `aiochat serve` run.",
-                ),
-            ]
-
-
-def _not_upgraded(url: str, why: str) -> Finding:
-    return ill(
-        f"WebSockets do not reach aiochat through {url}: {why}.",
-        "The proxy must pass Upgrade and Connection, and speak HTTP/1.1: see nginx/aiochat.conf.",
-    )
-
-
-def _drift(date: str | None) -> float:
-    if date is None:
-        return 0.0
-    told = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-    return (told - datetime.now(UTC)).total_seconds()
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        # In a folder that is closed to us.
+        return False
 
 
 def _first(line: psycopg.Connection[Any], statement: str) -> Any:
@@ -312,6 +273,7 @@ def _first(line: psycopg.Connection[Any], statement: str) -> Any:
     return row[0] if row else None
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What an error says first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__).rstrip(".")
