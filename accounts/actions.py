@@ -9,11 +9,11 @@ import peewee
 
 from accounts import passwords
 from accounts.errors import BadCredentials, NameTaken, NoSuchUser, WrongPassword
-from accounts.errors import Suspended as IsSuspended
 from accounts.events import SignedOut, SignedOutEverywhere, Suspended, encode, user_topic
 from accounts.models import User, user_columns, user_from
 from accounts.names import clean_name, fold, name_key
 from accounts.passwords import require_password
+from accounts.rests import why_rests
 from helpers.bus import Bus
 from helpers.database import Manager
 
@@ -133,7 +133,7 @@ async def check_credentials(manager: Manager, name: str, password: str) -> User:
     if not await passwords.PASSWORDS.matches(kept, password) or user is None or kept is None:
         raise BadCredentials
     if user.is_suspended:
-        raise IsSuspended(user.suspended_until)
+        raise await why_rests(manager, user)
     if passwords.PASSWORDS.is_outdated(kept):
         fresh = await passwords.PASSWORDS.hash(password)
         await manager.execute(

@@ -78,16 +78,21 @@ class WrongPassword(AppError):
 
 
 class Suspended(AppError):
-    """The account rests."""
+    """The account rests. `by` is the name of who decided that, where it is known."""
 
     code = "suspended"
-    message = "This account may not sign in{until}. Ask whoever runs this chat if that is wrong."
+    message = "This account may not sign in{until}.{cause} Ask whoever runs this chat if that is wrong."
     status = 403
 
-    def __init__(self, until: datetime) -> None:
+    def __init__(self, until: datetime, *, by: str = "", reason: str = "") -> None:
         until = until.astimezone(UTC)
         ends = until.year < MAXYEAR
-        super().__init__(until=f" until {until:%d %B %Y, %H:%M} UTC" if ends else " any more")
+        why = f"with the reason \u201c{reason}\u201d" if reason else ""
+        cause = ", ".join(filter(None, [f"by {by}" if by else "", why]))
+        super().__init__(
+            until=f" until {until:%d %B %Y, %H:%M} UTC" if ends else " any more",
+            cause=f" {cause[0].upper()}{cause[1:]}." if cause else "",
+        )
 
 
 class NotSignedIn(AppError):
@@ -96,6 +101,15 @@ class NotSignedIn(AppError):
     code = "not_signed_in"
     message = "Sign in first."
     status = 401
+
+
+class Rests(NotSignedIn):
+    """Nobody is signed in, because the account rests whose session this was; it says so in the words of `why`."""
+
+    message = "{why}"
+
+    def __init__(self, why: Suspended) -> None:
+        super().__init__(why=why.text)
 
 
 class BadToken(AppError):

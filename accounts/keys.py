@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import cast
 
 from aiohttp import web
 
+from accounts.errors import Suspended
 from accounts.models import User
 from accounts.passes import Gate
 from accounts.site import SiteCard
@@ -14,8 +14,8 @@ from helpers.together import Together
 
 # Who asks, None for nobody. A user whose session or token is no longer good never gets here.
 USER: web.RequestKey[User | None] = web.RequestKey("user", cast("type[User | None]", User))
-# Until when the account rests whose session this was; only there where it does.
-RESTS: web.RequestKey[datetime] = web.RequestKey("rests", datetime)
+# Why the account rests whose session this was; only there where it does.
+RESTS: web.RequestKey[Suspended] = web.RequestKey("rests", Suspended)
 SECRET = web.AppKey("secret", bytes)
 # By which passes people of another site come in; None where none are taken.
 GATE: web.AppKey[Gate | None] = web.AppKey("gate", cast("type[Gate | None]", Gate))

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from accounts.errors import BadToken, NotSignedIn
-from accounts.keys import USER
+from accounts.errors import BadToken, NotSignedIn, Rests
+from accounts.keys import RESTS, USER
 from accounts.models import User
 from accounts.sessions import token_in, user_of_session
 from accounts.tokens import user_of_token
@@ -50,7 +50,7 @@ def user_of(request: web.Request) -> User:
     """Who asks. Raises `NotSignedIn` where nobody is known."""
     user: User | None = request.get(USER)
     if user is None:
-        raise NotSignedIn
+        raise Rests(request[RESTS]) if RESTS in request else NotSignedIn
     return user
 
 
@@ -80,7 +80,7 @@ def anonymous_required(view: View) -> View:
 
 def _to_sign_in(request: web.Request) -> Exception:
     if wants_json(request):
-        return NotSignedIn()
+        return Rests(request[RESTS]) if RESTS in request else NotSignedIn()
     # A form that was sent cannot be sent again by going there: its page is where to go back to.
     wanted = local_path(request.raw_path) if request.method in ("GET", "HEAD") else None
     where = f"{SIGN_IN}?{urlencode({'next': wanted})}" if wanted and wanted != "/" else SIGN_IN

@@ -12,6 +12,7 @@ from accounts.errors import BadToken, NotSignedIn
 from accounts.keys import RESTS, USERS
 from accounts.models import User
 from accounts.refs import is_session, token_ref
+from accounts.rests import why_rests
 from accounts.storage import COOKIE, ID, KEPT, SESSIONS, end_session, end_sessions, ref_of
 from accounts.storage import USER as USER_ID
 from accounts.tokens import user_of_token
@@ -118,6 +119,6 @@ async def user_of_session(request: web.Request) -> User | None:
         return None
     user = await request.config_dict[USERS].ask(claim.user_id)
     if user is not None and user.is_suspended:
-        request[RESTS] = user.suspended_until
+        request[RESTS] = await why_rests(request.config_dict[MANAGER], user)
         return None
     return None if user is None or user.session_epoch != claim.session_epoch else user

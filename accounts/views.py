@@ -10,7 +10,7 @@ from aiohttp import web
 
 from accounts import actions, doors, sessions, tokens
 from accounts.csrf import csrf_token
-from accounts.errors import BadCredentials, RegistrationClosed, Suspended, WrongPassword
+from accounts.errors import BadCredentials, RegistrationClosed, WrongPassword
 from accounts.forms import Form, empty_form, read_form
 from accounts.keys import RESTS, SITE_CARD, USER
 from accounts.mail import clean_email
@@ -71,7 +71,7 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 async def _login(request: web.Request, form: Form) -> web.StreamResponse:
     # Who was shut out while they were here stands before this door without having asked for it.
-    rests = Suspended(request[RESTS]).text if RESTS in request and not form.errors else ""
+    rests = request[RESTS].text if RESTS in request and not form.errors else ""
     return await _door(request, "accounts/login.html", form, rests=rests)
 
 

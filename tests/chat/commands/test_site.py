@@ -8,7 +8,7 @@ from chat.actions import site
 from chat.errors import Unavailable
 from chat.policy import Role
 from tests.chat.commands.test_steering import code_for
-from tests.people import House, Person, Refused
+from tests.people import PASSWORD, House, Person, Refused
 
 PLAIN = {"Content-Type": "text/plain"}
 
@@ -20,6 +20,9 @@ async def ada(house: House, olga: Person) -> Person:
     await house.ranks(person, Role.MEMBER)
     await person.enters()
     return person
+
+
+ALICE = {"name": "alice", "password": PASSWORD}
 
 
 async def acts(house: House) -> list[str]:
@@ -45,7 +48,13 @@ async def test_who_is_shut_out_of_the_site_is_out_of_every_room_and_process(
     assert answer.text.startswith("@alice is shut out of the site until ")
     assert [await person.tab.is_closed() for person in (alice, there)] == [4501, 4501]
     assert (await alice.opens("/rooms")).leads_to == "/login?next=/rooms"
-    assert "This account may not sign in until " in (await alice.opens("/login?next=/rooms")).words
+    page = (await alice.opens("/login?next=/rooms")).words
+    assert "This account may not sign in until " in page
+    assert "UTC. By ada, with the reason “spam”. Ask whoever runs this chat if that is wrong." in page
+    why = await alice.gets("/api/rooms")
+    assert (why.status, why.refusal.code) == (401, "not_signed_in")
+    assert "By ada, with the reason “spam”." in why.refusal.message
+    assert "with the reason “spam”" in (await (await house.stranger()).fills("/login", **ALICE)).words
     assert "may not sign in" not in (await (await house.stranger()).opens("/login")).words
     assert (await program.gets("/api/rooms")).status == 401
     assert (await ada.says(line, nonce="n-1")).duplicate
