@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import aiohttp
 import psycopg
 import pytest
 from peewee_migrate import Router
@@ -239,7 +240,16 @@ async def test_a_backup_put_back_under_live_clients_mixes_no_numbers(play: Play,
     heard = play.clients[0].view.last
     # What was said after the backup is not there any more, and is nobody's fault.
     play.book.sent = drafts
+    for client in play.clients:
+        client.pausing.clear()
     await asyncio.to_thread(backup.read, url, file, replace=True)
+    async with asyncio.timeout(30):
+        while any(client.live for client in play.clients):
+            await play.book.changes()
+    # Others talk on until the numbers that were heard are there again, and mean something else.
+    await somebody_talks_on(play, upto=heard + 5)
+    for client in play.clients:
+        client.pausing.set()
     async with asyncio.timeout(30):
         while play.book.resumes["another epoch"] < len(play.clients):
             await play.book.changes()
@@ -247,3 +257,11 @@ async def test_a_backup_put_back_under_live_clients_mixes_no_numbers(play: Play,
     assert play.book.resumes["reloaded"] == len(play.clients)
     assert play.clients[0].view.jumps[-1][0] >= heard
     await play.is_well()
+
+
+async def somebody_talks_on(play: Play, upto: int) -> None:
+    seq, url = 0, f"http://127.0.0.1:{play.site.processes[0].port}/api/rooms/{play.room.slug}/messages"
+    async with aiohttp.ClientSession(headers=play.room.owner.person.headers) as session:
+        while seq < upto:
+            async with session.post(url, json={"text": f"{play.room.slug} behind {seq}"}) as answer:
+                seq = (await answer.json())["seq"]
