@@ -275,6 +275,42 @@ async def test_the_same_nonce_twice_in_one_batch_is_one_message(
     assert again == answers[2]
 
 
+class Noting:
+    """A line that remembers what it was asked."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.asked: list[str] = []
+
+    async def ask(self, name: str, *params: str | None) -> list[Row]:
+        self.asked.append(name)
+        return await self.line.ask(name, *params)
+
+    async def close(self) -> None:
+        await self.line.close()
+
+
+async def test_a_repeat_breaks_no_commit_of_others(
+    process: Process, ann: Person, ben: Person, lobby: int
+) -> None:
+    """It would be refused as a number taken twice, too; then all that came with it would go one by one."""
+    await process.says(words(lobby, ann, "one"))
+    process.journal.line = noting = Noting(process.journal.line)
+    answers = await process.says(
+        words(lobby, ann, "one"),
+        words(lobby, ben, "two"),
+        words(lobby, ann, "three"),
+        words(lobby, ben, "two"),
+    )
+    assert [answer.duplicate for answer in answers if isinstance(answer, Answer)] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert noting.asked == ["append", "append_one"]
+
+
 async def test_a_nonce_is_ones_own_and_the_rooms_own(
     process: Process, backstage: Backstage, ann: Person, ben: Person, lobby: int
 ) -> None:
@@ -293,12 +329,19 @@ async def test_a_nonce_is_remembered_after_a_restart_and_a_week(
     first = Process(manager)
     await first.journal.open()
     await first.says(words(lobby, ann, "hello", "n1"))
+    act = Request("n2", digest("topic", "Tea"))
+    async with first.journal.transaction(lobby, ann.id, act):
+        pass
     await first.journal.close()
     await manager.execute("UPDATE messages SET at = at - interval '8 days'")
+    await manager.execute("UPDATE receipts SET at = at - interval '8 days'")
     second = Process(manager)
     await second.journal.open()
     (answer,) = await second.says(words(lobby, ann, "hello", "n1"))
     (other,) = await second.says(words(lobby, ann, "hello again", "n1"))
+    with pytest.raises(Repeated):
+        async with second.journal.transaction(lobby, ann.id, act):
+            raise AssertionError
     await second.journal.close()
     assert isinstance(answer, Answer)
     assert (answer.seq, answer.duplicate) == (1, True)
