@@ -19,6 +19,7 @@ from aiochat.client.pauses import LONGEST, SHORTEST
 
 # The server answers within ten seconds, if only that it cannot just now.
 PATIENCE = 15.0
+UNREADABLE = "This text holds characters that cannot be sent. Take them out and send it again."
 COMMAND = re.compile(r"/([^\W\d_]|\?)")
 
 
@@ -70,6 +71,11 @@ class Outbox:
         Whoever stops waiting takes it back if it has not been sent yet; otherwise it may be done or not.
         Raises `Refused`, and what `fail` is given.
         """
+        try:
+            msgspec.json.encode(frame)
+        except UnicodeEncodeError as error:
+            # Half a surrogate pair, as bytes that are no UTF-8 become it: found only on the way, it would hold up all.
+            raise Refused("bad_request", UNREADABLE, field="text") from error
         answered: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
         is_command = frame["type"] == "say" and COMMAND.match(frame["text"]) is not None
         asked = _Asked(frame, is_command, answered)

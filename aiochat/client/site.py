@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
@@ -32,12 +32,15 @@ class Page(msgspec.Struct, frozen=True):
 class Site:
     """An aiochat at an address such as https://chat.example.org, entered with an API token.
 
-    To be used with `async with`; a `session` given is used and not closed. Raises `ValueError` for what is no token.
+    To be used with `async with`; a `session` given is used and not closed. Raises `ValueError` for what is no
+    address or no token.
     """
 
     def __init__(self, url: str, token: str, *, session: aiohttp.ClientSession | None = None) -> None:
         if not token or not token.isascii() or not token.isprintable():
             raise ValueError("An API token is needed: docs/clients.md says how to get one.")
+        if not _is_address(url):
+            raise ValueError(f"{url!r} is no address of a site: it begins with https:// or http://.")
         self.url = url.rstrip("/")
         self.headers = {"Authorization": f"Bearer {token}"}
         self._given = session
@@ -155,3 +158,12 @@ class Site:
         raise Refused(
             "not_aiochat", f"{self.url}{path} answers {status}, and not as an aiochat does.", status=status
         )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        told = urlsplit(url)
+        # A port that is none shows itself only when it is asked for.
+        return told.scheme in ("http", "https") and bool(told.hostname) and told.port != 0
+    except ValueError:
+        return False

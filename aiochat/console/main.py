@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import io
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from aiochat.client import ClientError, Room, Site
+from aiochat.client import ClientError, Refused, Room, Site
 
 NEEDS = "This needs prompt_toolkit: pip install 'aiochat[terminal]'."
 
@@ -37,12 +38,13 @@ def main(room: str, site: str | None, token_file: Path | None, log_file: Path | 
             filename=log_file, level=logging.DEBUG, format="%(asctime)s %(name)s: %(message)s"
         )
     try:
-        asyncio.run(_be_there(address, _token(token_file), room.removeprefix("#")))
+        went_well = asyncio.run(_be_there(address, _token(token_file), room.removeprefix("#")))
     except (ClientError, ValueError, OSError) as error:
         click.echo(f"aiochat-client: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    sys.exit(0 if went_well else 1)
 
 
 def _token(file: Path | None) -> str:
@@ -53,11 +55,11 @@ def _token(file: Path | None) -> str:
     return getpass.getpass("API token: ").strip() if sys.stdin.isatty() else ""
 
 
-async def _be_there(address: str, token: str, slug: str) -> None:
+async def _be_there(address: str, token: str, slug: str) -> bool:
+    """False where a line was refused."""
     async with Site(address, token) as site:
         if not sys.stdin.isatty():
-            await _say_all(site, slug)
-            return
+            return await _say_all(site, slug)
         try:
             # Scripts do without what draws the line.
             from aiochat.console.screen import AbovePrompt, Screen
@@ -69,12 +71,23 @@ async def _be_there(address: str, token: str, slug: str) -> None:
         click.echo(f"Opening #{slug} at {address} …", err=True)
         async with room:
             await Screen(site, room).run()
+        return True
 
 
-async def _say_all(site: Site, slug: str) -> None:
+async def _say_all(site: Site, slug: str) -> bool:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # What a program writes may be anything; most of it is text.
+        sys.stdin.reconfigure(errors="replace")
+    went_well = True
     async with site.room(slug) as room:
         while line := await asyncio.to_thread(sys.stdin.readline):
-            await _say(room, line.rstrip("\r\n"))
+            try:
+                await _say(room, line.rstrip("\r\n"))
+            except Refused as refused:
+                # The lines after it are no worse for it.
+                click.echo(f"aiochat-client: {refused}", err=True)
+                went_well = False
+    return went_well
 
 
 async def _say(room: Room, line: str) -> None:

@@ -116,3 +116,16 @@ async def test_who_stops_waiting_lets_the_next_go(wire: Wire) -> None:
     with pytest.raises(Ended):
         await second
     delivering.cancel()
+
+
+async def test_what_cannot_be_sent_is_refused_and_holds_up_nobody(wire: Wire) -> None:
+    outbox = Outbox(wire.write)
+    outbox.opens()
+    delivering = asyncio.create_task(outbox.deliver())
+    with pytest.raises(Refused, match="cannot be sent"):
+        await outbox.ask(say("a", "half a pair \ud800"))
+    asking = asyncio.create_task(outbox.ask(say("b")))
+    await wire.has(1)
+    await outbox.acknowledge({"type": "ack", "nonce": "b", "seq": 1})
+    assert (await asking).seq == 1
+    delivering.cancel()

@@ -147,3 +147,11 @@ async def test_the_library_needs_nothing_of_the_server() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", ALONE, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
     assert said.decode().strip() == "[] []"
+
+
+@pytest.mark.parametrize(
+    "url", ["chat.example.org", "localhost:8080", "ws://chat.example.org", "http://", "http://x:y"]
+)
+def test_what_is_no_address_is_told_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        Site(url, "ach_x")

@@ -137,6 +137,7 @@ async def test_what_is_wrong_is_one_line(at_home: dict[str, str], tmp_path: Path
     for arguments, more, words in (
         (["nowhere"], {}, "There is no room of that name"),
         (["lobby"], {"CHAT_TOKEN": "ach_wrong"}, "This token is not known here"),
+        (["lobby"], {"CHAT_SITE": "localhost:8080"}, "'localhost:8080' is no address"),
         (["lobby", "--token-file", str(tmp_path / "none")], {}, "No such file"),
     ):
         async with terminal(*arguments, **{**at_home, **more}) as screen:
@@ -155,9 +156,19 @@ async def test_a_script_says_lines_and_reads_answers(at_home: dict[str, str], bo
         assert await script.ends() == 0
         assert (await bob.hears("message", by="alice")).text == "build green"
         assert "2 here in #lobby" in script.said
+
+
+async def test_a_line_that_is_refused_keeps_none_from_being_said(
+    at_home: dict[str, str], bob: Person
+) -> None:
+    await bob.enters()
     async with program("-m", "aiochat.console", "lobby", environ=at_home) as script:
-        await script.is_told("/xyzzy")
+        stdin = script.process.stdin
+        assert stdin is not None
+        stdin.write(b"/xyzzy not found\nno UTF-8: \xff\n")
+        stdin.close()
         assert await script.ends() == 1
+        assert (await bob.hears("message", by="alice")).text == "no UTF-8: \N{REPLACEMENT CHARACTER}"
         assert script.said == ["aiochat-client: No command /xyzzy. Nothing was posted. /help lists them."]
 
 
