@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from accounts.actions import Newcomer, enrol, find_user
-from accounts.errors import NameTaken
+from accounts.errors import NameTaken, Suspended
 from accounts.models import User
 from accounts.names import clean_name, name_key
 from chat.actions.actors import actor_in
@@ -35,6 +35,7 @@ from chat.signals import Belongs
 from helpers.errors import AppError
 
 MOST = 20
+MOST_NAMES = 50
 
 # When a hook was last used is written down once a minute, in the same trip that asks whose it is.
 WHOSE = f"""
@@ -47,7 +48,9 @@ WHOSE = f"""
         WHERE hooks.id = hook.id
           AND (hook.last_used_at IS NULL OR hook.last_used_at < now() - interval '1 minute')
     )
-    SELECT hook.created_by, {ROOM_COLUMNS}, {MEMBER_COLUMNS} FROM hook JOIN rooms r ON r.id = hook.room_id
+    SELECT hook.created_by,
+        (SELECT m.suspended_until FROM users m WHERE m.id = hook.created_by AND m.suspended_until > now()),
+        {ROOM_COLUMNS}, {MEMBER_COLUMNS} FROM hook JOIN rooms r ON r.id = hook.room_id
     JOIN users u ON u.id = hook.user_id LEFT JOIN memberships m ON m.room_id = r.id AND m.user_id = u.id
 """
 
@@ -73,6 +76,17 @@ class TooManyHooks(AppError):
         super().__init__(most=MOST)
 
 
+class TooManyNames(AppError):
+    """Names of bots stay theirs, and nobody claims more than so many."""
+
+    code = "too_many"
+    message = "Your hooks have had {most} names by now. Take one of those again: /hook make name."
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(most=MOST_NAMES)
+
+
 @dataclass(frozen=True, slots=True)
 class Hook:
     """What may be shown of a hook once its address was given away. `by` made it."""
@@ -96,7 +110,7 @@ async def make(node: Node, room: Room, member: Member, name: str, request: Reque
     """A new hook for a room; its bot, who has that name, becomes a member. `name` may be that of an earlier hook here,
     or of another one made by the same owner.
 
-    Raises NotAllowed, BadName, NameTaken, Already, TooManyHooks, Archived.
+    Raises NotAllowed, BadName, NameTaken, Already, TooManyHooks, TooManyNames, Archived.
     """
     comer = Newcomer(clean_name(name), None)
     secret = secrets.token_urlsafe(32)
@@ -161,7 +175,7 @@ async def caller(node: Node, slug: str, secret: str) -> tuple[Room, Member]:
     """The room a hook leads to and the bot it posts as; also at an address the room once had.
 
     It says no more than whoever made it could: the address is not a way back in. Raises NoSuchHook, and what keeps its
-    maker out or silent: Banned, Removed, NoSuchRoom, Muted.
+    maker out or silent: Suspended, Banned, Removed, NoSuchRoom, Muted.
     """
     if "\0" in slug:
         # PostgreSQL's text cannot hold it, not even to look for it.
@@ -169,7 +183,10 @@ async def caller(node: Node, slug: str, secret: str) -> tuple[Room, Member]:
     row = await node.manager.row(WHOSE, _hash(secret), slug, slug)
     if row is None:
         raise NoSuchHook
-    maker_id, *rest = row
+    maker_id, rests_until, *rest = row
+    if rests_until is not None:
+        # The bot itself may go on by a hook that somebody else made.
+        raise Suspended(rests_until)
     room = room_of(tuple(rest[: len(ROOM_FIELDS)]))
     maker = await member_in(node.manager, room.id, maker_id)
     if maker is not None:
@@ -195,9 +212,16 @@ async def _owner_in(log: Log, member: Member) -> Member:
 
 
 async def _bot(node: Node, log: Log, actor: Member, comer: Newcomer) -> User:
-    """The bot of that name if it is one of a hook of theirs or of this room; else a new one. Raises NameTaken."""
+    """The bot of that name if it is one of a hook of theirs or of this room; else a new one.
+
+    Raises NameTaken, TooManyNames.
+    """
     known = await find_user(node.manager, comer.name)
     if known is None:
+        # A hook that is ended leaves its name behind, taken for ever: making and ending them has an end, too.
+        names = "SELECT count(DISTINCT user_id) FROM hooks WHERE created_by = %s"
+        if await node.manager.value(names, actor.user_id) >= MOST_NAMES:
+            raise TooManyNames
         return await enrol(node.manager, comer, is_bot=True)
     theirs = known.is_bot and await node.manager.value(
         "SELECT 1 FROM hooks WHERE user_id = %s AND (created_by = %s OR room_id = %s) LIMIT 1",

@@ -14,6 +14,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from accounts.actions import find_user, register
+from chat.actions import hooks
 from chat.policy import Role
 from tests.people import Answer, House, Person
 
@@ -240,6 +241,24 @@ async def test_a_room_holds_only_so_many(olga: Person, house: House) -> None:
     assert await find_user(house.node.manager, "ci") is None
 
 
+async def test_who_ends_hooks_claims_no_names_without_end(
+    olga: Person, mona: Person, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "MOST_NAMES", 2)
+    await house.room("garden", olga)
+    for slug in ("lobby", "garden"):
+        await olga.enters(slug)
+        await made(olga, f"ci-{slug}")
+        await olga.says(f"/hook revoke ci-{slug}")
+    why = await olga.refused("/hook ci-three")
+    assert (why.code, "have had 2 names" in why.message) == ("too_many", True)
+    assert await find_user(house.node.manager, "ci-three") is None
+    assert await made(olga, "ci-lobby")
+    await house.ranks(mona, Role.OWNER)
+    await mona.enters()
+    assert await made(mona, "ci-three"), "those of others are not counted"
+
+
 async def test_an_archived_room_takes_nothing(hook: str, ci: Person, olga: Person, house: House) -> None:
     await house.sets({"archived": True})
     answer = await knock(ci, hook, "x", "text/plain")
@@ -265,7 +284,7 @@ async def test_a_private_room_hears_its_hook(olga: Person, house: House, ci: Per
 
 
 async def test_a_hook_that_posts_too_much_is_told_when_to_come_back(hook: str, ci: Person) -> None:
-    answers = [await knock(ci, hook, str(number), "text/plain") for number in range(22)]
+    answers = await asyncio.gather(*(knock(ci, hook, str(number), "text/plain") for number in range(40)))
     refused = [answer for answer in answers if answer.status == 429]
     assert refused
     assert {answer.refusal.code for answer in refused} == {"rate_limited"}
