@@ -10,6 +10,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from accounts import links
+from accounts.actions import find_user
 from accounts.events import Suspended, encode, user_topic
 from chat.actions.actors import actor_in
 from chat.actions.confirming import expect, is_done
@@ -29,9 +30,18 @@ from helpers.errors import AppError
 
 logger = logging.getLogger(__name__)
 
-# An account, and the bots that speak by hooks which it made.
-WITH_BOTS = """SELECT id FROM users WHERE id = %s UNION SELECT u.id FROM users u JOIN hooks h ON h.user_id = u.id
-    WHERE u.is_bot AND h.created_by = %s"""
+# The bots that speak by hooks which an account made; not those that were shut out for themselves.
+BOTS = """SELECT u.id FROM users u
+    WHERE u.is_bot AND EXISTS (SELECT FROM hooks h WHERE h.user_id = u.id AND h.created_by = %s)
+    AND NOT (u.suspended_until > clock_timestamp() AND 'siteban' = coalesce((SELECT s.act FROM site_log s
+        WHERE s.act IN ('siteban', 'siteunban') AND s.body->>'user' = u.name ORDER BY s.id DESC LIMIT 1), ''))"""
+# One by which somebody else posts as well goes on for them: the hooks of who rests are refused, each for itself.
+THEIR_BOTS = f"""{BOTS} AND NOT EXISTS (SELECT FROM hooks h JOIN users o ON o.id = h.created_by
+    WHERE h.user_id = u.id AND h.revoked_at IS NULL AND h.created_by <> %s
+      AND coalesce(o.suspended_until, '-infinity') <= clock_timestamp())"""
+# Those who rest as long as an account does, itself among them.
+RESTING = f"""SELECT r.id FROM users r JOIN users o ON o.suspended_until = r.suspended_until WHERE o.id = %s
+    AND r.suspended_until > clock_timestamp() AND (r.id = o.id OR r.id IN ({BOTS}))"""
 
 
 async def ban(
@@ -52,32 +62,38 @@ async def ban(
     reason = reason[: node.limits.reason]
     seconds = 0 if length is None else int(length.total_seconds())
     asked = await expect(node, room, member.user_id, "siteban", f"{nick.casefold()}/{seconds}")
-    async with node.journal.transaction(room.id, member.user_id, request) as log:
-        actor = await actor_in(log, member.user_id)
-        target = await named_over(log, actor, Permission.RULE_SITE, nick, "siteban")
-        until = FOR_EVER if length is None else log.now + length
-        words = " ".join(filter(None, [_typed(seconds), reason]))
-        deed = f"shuts @{target.name} out of the whole site {say_until(until, log.now)}"
-        asked.require(code, deed, f"/siteban --code {{code}} @{target.name} {words}".rstrip())
-        ended = [user_id for (user_id,) in await node.manager.rows(WITH_BOTS, target.user_id, target.user_id)]
-        await node.manager.execute(
-            "UPDATE users SET suspended_until = %s, session_epoch = session_epoch + 1 WHERE id = ANY (%s::bigint[])",
-            until,
-            ended,
-        )
-        await _note(node, actor, "siteban", user=target.name, until=until, reason=reason)
-        log.answer = f"@{target.name} is shut out of the site {say_until(until, log.now)}."
-        if len(ended) > 1:
-            log.answer += f" {say_count(len(ended) - 1, 'bot')} of theirs with them."
-    for user_id in ended:
-        node.bus.publish(user_topic(user_id), encode(Suspended(user_id)))
-    silent = await _heard_of(node, room, ended)
+    try:
+        async with node.journal.transaction(room.id, member.user_id, request) as log:
+            actor = await actor_in(log, member.user_id)
+            target = await named_over(log, actor, Permission.RULE_SITE, nick, "siteban")
+            until = FOR_EVER if length is None else log.now + length
+            words = " ".join(filter(None, [_typed(seconds), reason]))
+            deed = f"shuts @{target.name} out of the whole site {say_until(until, log.now)}"
+            asked.require(code, deed, f"/siteban --code {{code}} @{target.name} {words}".rstrip())
+            bots = await node.manager.rows(THEIR_BOTS, target.user_id, target.user_id)
+            ended = [target.user_id, *(user_id for (user_id,) in bots)]
+            await node.manager.execute(
+                "UPDATE users SET suspended_until = %s, session_epoch = session_epoch + 1 "
+                "WHERE id = ANY (%s::bigint[])",
+                until,
+                ended,
+            )
+            await _note(node, actor, "siteban", user=target.name, until=until, reason=reason)
+            log.answer = f"@{target.name} is shut out of the site {say_until(until, log.now)}."
+            if bots:
+                log.answer += f" {say_count(len(bots), 'bot')} of theirs with them."
+    except Repeated:
+        # Whoever kept it may have died before it was told; who is gone already is not sent away by it.
+        if member.admin:
+            await _end(node, room, await _resting(node, nick))
+        raise
+    silent = await _end(node, room, ended)
     await is_done(node, asked)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
 
 
 async def unban(node: Node, room: Room, member: Member, nick: str, request: Request | None = None) -> Answer:
-    """Let an account in again, with its bots. Raises NotAllowed, NotFound, NotSet."""
+    """Let an account in again, with the bots that rest because it did. Raises NotAllowed, NotFound, NotSet."""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
         target = await named_over(log, actor, Permission.RULE_SITE, nick, "siteunban")
@@ -87,7 +103,7 @@ async def unban(node: Node, room: Room, member: Member, nick: str, request: Requ
         if rests is None:
             raise NotSet(f"@{target.name} is not shut out. /siteban shuts an account out")
         await node.manager.execute(
-            f"UPDATE users SET suspended_until = NULL WHERE id IN ({WITH_BOTS})",
+            f"UPDATE users SET suspended_until = NULL WHERE id IN ({RESTING})",
             target.user_id,
             target.user_id,
         )
@@ -215,6 +231,21 @@ def _typed(seconds: int) -> str:
 
 def _nonce(request: Request) -> str:
     return f"~said/{digest(request.nonce).hex()[:32]}"
+
+
+async def _resting(node: Node, nick: str) -> list[int]:
+    """The account of that name and its bots, where they rest."""
+    user = await find_user(node.manager, nick.removeprefix("@"))
+    if user is None:
+        return []
+    return [user_id for (user_id,) in await node.manager.rows(RESTING, user.id, user.id)]
+
+
+async def _end(node: Node, room: Room, users: list[int]) -> str:
+    """Tell every process to end their sessions and connections; what is to be said of one that is silent."""
+    for user_id in users:
+        node.bus.publish(user_topic(user_id), encode(Suspended(user_id)))
+    return await _heard_of(node, room, users)
 
 
 async def _heard_of(node: Node, room: Room, users: list[int]) -> str:

@@ -76,6 +76,76 @@ async def test_bots_of_who_is_shut_out_stop(alice: Person, ada: Person, house: H
     assert (await ada.posts(path, "works still", **PLAIN)).status == 403
 
 
+async def shuts_out(ada: Person, whom: str) -> str:
+    """Ada shuts an account out for good; what she is told."""
+    told: str = (await ada.says(f"/siteban --code {await code_for(ada, f'/siteban {whom}')} {whom}")).text
+    return told
+
+
+async def test_a_hook_of_somebody_else_goes_on_under_the_name_that_two_use(
+    alice: Person, ada: Person, olga: Person, house: House
+) -> None:
+    await house.ranks(alice, Role.OWNER)
+    await house.room("garden", alice)
+    await alice.enters("garden")
+    hers = "/hooks/" + (await alice.says("/hook ci")).text.split("/hooks/")[1].split()[0]
+    await alice.enters("lobby")
+    await alice.says("/hook ci")
+    await alice.says("/hook revoke ci")
+    await olga.enters()
+    theirs = "/hooks/" + (await olga.says("/hook ci")).text.split("/hooks/")[1].split()[0]
+    assert "bot" not in await shuts_out(ada, "alice")
+    assert (await ada.posts(theirs, "works", **PLAIN)).status == 201
+    refused = await ada.posts(hers, "works still", **PLAIN)
+    assert (refused.status, refused.refusal.code) == (403, "suspended")
+    assert "1 bot of theirs" in await shuts_out(ada, "olga")
+    assert (await ada.posts(theirs, "works still", **PLAIN)).status == 403
+    await ada.says("/siteunban alice")
+    assert (await ada.posts(theirs, "works still", **PLAIN)).status == 403
+    await ada.says("/siteunban olga")
+    assert (await ada.posts(theirs, "works", **PLAIN)).status == 201
+    assert (await ada.posts(hers, "works", **PLAIN)).status == 201
+
+
+@pytest.mark.parametrize("first", ["alice", "ci"])
+async def test_a_bot_shut_out_for_itself_is_not_let_in_with_who_made_it(
+    alice: Person, ada: Person, house: House, first: str
+) -> None:
+    await house.ranks(alice, Role.OWNER)
+    await alice.enters()
+    path = "/hooks/" + (await alice.says("/hook ci")).text.split("/hooks/")[1].split()[0]
+    for whom in ("alice", "ci") if first == "alice" else ("ci", "alice"):
+        await shuts_out(ada, whom)
+    await ada.says("/siteunban alice")
+    assert (await ada.posts(path, "works", **PLAIN)).status == 403
+    await ada.says("/siteunban ci")
+    assert (await ada.posts(path, "works", **PLAIN)).status == 201
+
+
+async def test_who_asks_again_ends_what_was_not_ended_yet(
+    alice: Person, ada: Person, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alice.enters()
+    line = f"/siteban --code {await code_for(ada, '/siteban alice')} alice"
+
+    async def stops(*_: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as dying:
+        dying.setattr(site, "_end", stops)
+        with pytest.raises(Refused, match="again"):
+            await ada.says(line, nonce="n-1")
+    assert (await alice.refused("still here")).code == "suspended", "her line stands, for nobody was told"
+    assert (await ada.says(line, nonce="n-1")).duplicate
+    assert await alice.tab.is_closed() == 4501
+    assert await acts(house) == ["siteban"]
+    await ada.says("/siteunban alice")
+    await alice.signs_in()
+    await alice.enters()
+    assert (await ada.says(line, nonce="n-1")).duplicate
+    assert (await alice.says("and stays")).seq
+
+
 @pytest.mark.parametrize(
     ("who", "line", "code"),
     [
