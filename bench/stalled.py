@@ -14,7 +14,7 @@ from bench.servers import SERVER_CORE
 
 LONG = 3_900
 ONE = Load("one stalled among 101", 1, 101, 50, rate=100, stalling=1, length=LONG)
-HUNDRED = Load("100 stalled among 1,000", 1, 1000, 50, rate=20, stalling=100, length=LONG)
+HUNDRED = Load("100 stalled among 1,000", 1, 1000, 50, rate=50, stalling=100, length=LONG)
 SATURATED = Load("one stalled among 101, 32 senders", 1, 101, 32, stalling=1)
 SHARED = Load("20 × 50, 2,000 messages/s", 20, 50, 50, rate=2000)
 
