@@ -35,6 +35,8 @@ ANSWER_WITHIN = 10.0
 DEADLOCK = "40P01"
 TOO_MUCH = "54"
 """What begins so is too large or too deep for PostgreSQL: the fault of one entry, not of the server."""
+OF_THE_SERVER = "XX"
+"""What begins so is no entry's fault: a backup was put back, functions and all, while it waited for its room."""
 VERDICT = (
     "verdict, seq::text, ordinal::text, extract(epoch FROM at)::text, extract(epoch FROM until)::text, name"
 )
@@ -233,7 +235,8 @@ class Journal:
     async def _one_by_one(self, posts: list[Post], wait: bool, error: Exception) -> Committed:
         if len(posts) == 1:
             log.warning("journal: a post cannot be kept: %s", error)
-            posts[0].answer(Unreadable())
+            of_the_server = (sqlstate(error) or "").startswith(OF_THE_SERVER)
+            posts[0].answer(Unavailable() if of_the_server else Unreadable())
             return []
         committed: Committed = []
         for post in posts:

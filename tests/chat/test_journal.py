@@ -758,6 +758,21 @@ async def test_whatever_fails_the_authors_are_told_and_the_journal_goes_on(
     assert (await process.journal.append(words(lobby, ann, "one"))).seq == 1
 
 
+async def test_words_that_waited_while_a_backup_was_put_back_may_be_said_again(
+    settings: Settings, process: Process, backstage: Backstage, ann: Person, lobby: int
+) -> None:
+    """All tables and functions are others then: of that their author is no reason."""
+    function = "'journal_append_one'::regproc"
+    async with locked(settings, lobby):
+        speaking = asyncio.create_task(process.says(words(lobby, ann, "one")))
+        await until_kept(lambda: waits_for_lock(backstage), "nobody waits for the room")
+        made = await backstage.manager.value(f"SELECT pg_get_functiondef({function})")
+        dropped = await backstage.manager.value(f"SELECT {function}::regprocedure::text")
+        await backstage.manager.execute(f"DROP FUNCTION {dropped}; {made}".replace("%", "%%"))
+    assert [type(answer) for answer in await speaking] == [Unavailable]
+    assert (await process.journal.append(words(lobby, ann, "one"))).seq == 1
+
+
 # -- who may speak --------------------------------------------------------------------------------------------------
 
 
