@@ -69,12 +69,15 @@ async def create_room(request: web.Request) -> web.StreamResponse:
 async def read_messages(request: web.Request) -> web.StreamResponse:
     """GET /api/rooms/<slug>/messages?before=|after=|around=&limit=: a page of the log, oldest first."""
     node, room, member = await _entered(request)
-    page = await node.history.page(room.id, floor=member.floor, **read_paging(request, usual=PAGE).asked())
+    asked = read_paging(request, usual=PAGE).asked()
+    page = await node.history.page(room.id, floor=member.floor, **asked)
+    # What was said since the room was looked up stands in the page; one around a number is read in two parts.
+    last = page.entries[-1].seq if page.entries and asked.get("around") is None else 0
     return json_response(
         {
             "entries": [told_to(member.user_id, entry) for entry in page.entries],
             "complete": page.complete,
-            "head": room.last_seq,
+            "head": max(room.last_seq, last),
             "epoch": node.epoch,
         }
     )

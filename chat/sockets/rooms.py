@@ -175,12 +175,13 @@ class RoomsConversation:
             raise frames.TextNotString
         seat = await self._enter(asked)
         room = seat.channel.room
+        reply_to = seq_of(room.id, words.reply_to)
         require_patience(self.node, self.user_id)
         nonce = words.nonce or uuid.uuid4().hex
         seat.asks(nonce, self._asked[0])
         is_late = False
         try:
-            answer = await say(self.node, room, seat.member, text, nonce, words.reply_to)
+            answer = await say(self.node, room, seat.member, text, nonce, reply_to)
             # Words that were kept and not heard yet come back from the log with their uuid; answers do not.
             is_late = answer.seq > seat.channel.heard and not answer.text
         except Empty:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chat.commands import COMMANDS
+from chat.history import Page
 from chat.policy import Role
 from tests.people import House, Person
 
@@ -195,6 +196,23 @@ async def test_the_log_is_read_in_pages(
     assert seqs == [talk[n] for n in expected]
     assert (page.complete, page.head) == (complete, talk[-1])
     assert page.epoch
+
+
+async def test_what_is_said_while_a_page_is_made_is_no_news_after_it(
+    program: Person, alice: Person, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket opened with the page's head does not tell again what stands in the page."""
+    history = house.node.history
+    read = history.latest
+
+    async def read_late(*where: int) -> Page:
+        await alice.posts(MESSAGES, {"text": "just now"})
+        return await read(*where)
+
+    monkeypatch.setattr(history, "latest", read_late)
+    page = (await program.gets(MESSAGES)).json
+    assert page.entries[-1]["text"] == "just now"
+    assert page.head == page.entries[-1]["seq"]
 
 
 @pytest.mark.parametrize(

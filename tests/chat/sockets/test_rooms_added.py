@@ -229,6 +229,18 @@ async def test_refusals_the_first_system_did_not_know_say_what_every_refusal_say
     assert answer.retry_after > 10
 
 
+async def test_a_message_is_answered_by_its_id_or_its_number(
+    house: House, alice: Person, olga: Person
+) -> None:
+    program = await old_program(house, alice, events=True)
+    said = (await program.asks_for("new_message", room="lobby", text="first"))["message"]["id"]
+    for number, reply_to in enumerate((said, said % 2**32)):
+        answer = await program.asks_for("new_message", room="lobby", text=f"re {number}", reply_to=reply_to)
+        assert answer["event"]["reply_to"] == said % 2**32
+    elsewhere = await program.asks_for("new_message", room="lobby", text="hi", reply_to=said + 2**32)
+    assert elsewhere.code == "bad_request"
+
+
 async def test_the_muted_are_told_so(house: House, alice: Person) -> None:
     await house.marks(alice, "muted_until = now() + interval '1 hour'")
     program = await old_program(house, alice)
