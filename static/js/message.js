@@ -107,7 +107,7 @@ function wordsOf(parts, you) {
     }
     if (part.t === "spoiler") {
       paragraph = null
-      nodes.push(spoiler(part))
+      nodes.push(spoiler(part.s))
       continue
     }
     if (!paragraph) {
@@ -155,9 +155,9 @@ function block(part) {
 }
 
 /** Hidden until asked for: the browser's own means, by press, key and touch. */
-function spoiler(part) {
+export function spoiler(words) {
   const details = clone("spoiler-template")
-  details.querySelector("p").textContent = part.s
+  details.querySelector("p").textContent = words
   return details
 }
 

@@ -1,14 +1,17 @@
 // What only you see. It stands in the log until put away, and is never stored.
 
 import { clone, element } from "./dom.js"
+import { spoiler } from "./message.js"
 
 // An invitation, or a way to a new password: shown once.
 const TO_HAND_ON = /^https?:\/\/\S+\/(?:join|reset)\/[\w-]+$/
+// A message in the answer to /history whose words are hidden: its time and name, and the words.
+const HIDDEN = /^(\d\d:\d\d [^\n]*?: )\|\|([^]+?)\|\|$/m
 
 /** A line with a text and, below it, buttons: [words, does], the last the least likely one. `qr` is drawn under the text. */
 export function notice(text, buttons = [], qr = []) {
   const line = clone("notice-template")
-  line.querySelector(".said").append(...paragraphs(text))
+  line.querySelector(".said").append(...hiding(text))
   if (qr.length) line.querySelector(".said").append(drawn(qr))
   const row = line.querySelector(".row")
   const made = buttons.map(([words, does], index) => {
@@ -42,6 +45,19 @@ function drawn(rows) {
   frame.querySelector("svg").setAttribute("viewBox", `0 0 ${rows.length} ${rows.length}`)
   frame.querySelector("path").setAttribute("d", squares.join(""))
   return frame
+}
+
+/** The paragraphs, and between them what stays hidden until it is asked for, as in the log. */
+function hiding(text) {
+  const pieces = text.split(HIDDEN)
+  if (pieces.length === 1) return paragraphs(text)
+  const nodes = []
+  for (let at = 0; at < pieces.length; at += 3) {
+    const words = (pieces[at] + (pieces[at + 1] ?? "")).replace(/^\n|\n$/g, "")
+    if (words) nodes.push(...paragraphs(words))
+    if (at + 2 < pieces.length) nodes.push(spoiler(pieces[at + 2]))
+  }
+  return nodes
 }
 
 function paragraphs(text) {

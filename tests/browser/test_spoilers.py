@@ -40,6 +40,25 @@ async def test_a_quote_does_not_reveal_it(saskia: Person, mateo: Person) -> None
     await expect(saskia.message("No!").locator(".quote span")).to_have_text("(spoiler)")
 
 
+async def test_what_is_hidden_stays_so_in_the_answer_to_history(saskia: Person, mateo: Person) -> None:
+    await saskia.says("before a || b || c")
+    await saskia.says("/spoiler the <b>gardener</b>\ndid it")
+    await saskia.says("between")
+    await saskia.says("/spoiler the cook")
+    await mateo.reads("between")
+    await expect(mateo.log.locator(".spoiler")).to_have_count(2)
+    await mateo.says("/history 4")
+    answer = mateo.notice("between")
+    await expect(answer.locator(".spoiler")).to_have_count(2)
+    await expect(answer.locator(".said > p").first).to_contain_text("saskia: before a || b || c")
+    first = answer.locator(".spoiler").first
+    await expect(first.locator("p")).to_be_hidden()
+    await first.locator("summary").click()
+    await expect(first.locator("p")).to_be_visible()
+    await expect(first.locator("p")).to_have_text("the <b>gardener</b>\ndid it")
+    await expect(answer.locator(".spoiler p").last).to_be_hidden()
+
+
 async def test_it_opens_without_scripts(saskia: Person, meet: Meet) -> None:
     await saskia.says("/spoiler the gardener")
     await expect(saskia.log.locator(".spoiler")).to_have_count(1)
