@@ -132,7 +132,11 @@ export function speaking(room, toolbar) {
     const typed = item.kind !== "remove" && !item.byButton
     const back = typed && composer.giveBack(item.text)
     const again = typed && !back && isCommand(item.text) ? [["Change what was typed", () => composer.prepare(item.text)]] : []
-    return list.notice(notice(error.message, [...ways(item, error, back), ...again]))
+    const told = notice(error.message, [...ways(item, error, back), ...again])
+    // One thing at a time is asked about: which line a press confirms is never a question.
+    if (error.code === "confirm_required") list.ask(told)
+    else list.notice(told)
+    return undefined
   }
 
   /** Too fast: the composer says for how long. */

@@ -69,6 +69,21 @@ async def test_who_may_not_post_types_commands_all_the_same(saskia: Person, mate
     await expect(mateo.composer).to_have_value("half a thoug")
 
 
+async def test_one_thing_at_a_time_is_asked_about(saskia: Person, mateo: Person) -> None:
+    asked = saskia.page.get_by_role("button", name="Confirm with ")
+    await saskia.says("/siteban @mateo spam")
+    await expect(asked).to_have_count(1)
+    await saskia.composer.fill("")
+    await saskia.says("/broadcast We close at noon")
+    await expect(asked).to_have_count(1)
+    await expect(asked).to_contain_text("/broadcast --code ")
+    await saskia.says("/who")
+    await saskia.is_told("here in #lobby")
+    await asked.click()
+    await mateo.reads("We close at noon")
+    await expect(asked).to_have_count(0)
+
+
 async def test_who_is_banned_sees_by_whom_and_why(saskia: Person, mateo: Person) -> None:
     await mateo.composer.fill("but I only")
     await saskia.says("/ban @mateo spam")

@@ -226,6 +226,13 @@ export class MessageList extends HTMLElement {
     this.#scroll.toEnd()
   }
 
+  /** A notice that asks whether something is really meant; the one before it is not asked any more. */
+  ask(line) {
+    this.querySelector(".notice[data-asks]")?.remove()
+    line.dataset.asks = ""
+    this.notice(line)
+  }
+
   get #spine() {
     return this.querySelector(".spine")
   }
