@@ -636,16 +636,19 @@ async def test_a_line_that_breaks_before_the_commit_keeps_it_once_and_tells_it_o
 
 
 class Cut:
-    """A line that breaks after the commit, before the answer comes; so many times."""
+    """A line that breaks after the commit, before the answer comes; so many times, and not before it may."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.cuts = 0
+        self.may_break = asyncio.Event()
+        self.may_break.set()
 
     async def ask(self, name: str, *params: str | None) -> list[Row]:
         rows = await self.line.ask(name, *params)
         if self.cuts:
             self.cuts -= 1
+            await self.may_break.wait()
             raise peewee.OperationalError("the connection is lost")
         return rows
 
@@ -676,10 +679,11 @@ async def test_a_commit_in_doubt_whose_room_is_locked_meanwhile_is_told_once_too
     settings: Settings, process: Process, cut: Cut, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
     cut.cuts = 1
-    process.journal._pause = 0.2
+    cut.may_break.clear()
     speaking = asyncio.create_task(process.journal.append(words(lobby, ann, "one")))
     await until_kept(lambda: backstage.log(lobby))
     async with locked(settings, lobby):
+        cut.may_break.set()
         await until_kept(lambda: waits_for_lock(backstage), "nobody waits for the room")
     assert not (await speaking).duplicate
     assert process.told.texts == ["one"]
