@@ -14,6 +14,7 @@ import click
 
 from aiochat.client import ClientError, Refused, Room, Site
 
+LATE = 3.0
 NEEDS = "This needs prompt_toolkit: pip install 'aiochat[terminal]'."
 
 
@@ -69,9 +70,17 @@ async def _be_there(address: str, token: str, slug: str) -> bool:
             logging.basicConfig(level=logging.WARNING, handlers=[AbovePrompt()])
         room = site.room(slug)
         click.echo(f"Opening #{slug} at {address} …", err=True)
+        late = _told_when_late(site)
         async with room:
+            late.cancel()
             await Screen(site, room).run()
         return True
+
+
+def _told_when_late(site: Site) -> asyncio.TimerHandle:
+    """Whoever waits for a site that is not there is told so, for the address may be the wrong one."""
+    words = f"{site.url} does not answer yet. Trying again; Ctrl+C ends it."
+    return asyncio.get_running_loop().call_later(LATE, lambda: click.echo(words, err=True))
 
 
 async def _say_all(site: Site, slug: str) -> bool:
@@ -79,7 +88,9 @@ async def _say_all(site: Site, slug: str) -> bool:
         # What a program writes may be anything; most of it is text.
         sys.stdin.reconfigure(errors="replace")
     went_well = True
+    late = _told_when_late(site)
     async with site.room(slug) as room:
+        late.cancel()
         while line := await asyncio.to_thread(sys.stdin.readline):
             try:
                 await _say(room, line.rstrip("\r\n"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.formatted_text import FormattedText
@@ -13,7 +14,7 @@ from prompt_toolkit.styles import Style
 from aiochat.client import ClientError, Ended, Page, Refused, Room, Site
 from aiochat.client.events import Edited, Event, Message, Missed, Recorded
 from aiochat.console.completion import Words
-from aiochat.console.lines import Line, answer, line_of, plain, refusal
+from aiochat.console.lines import Line, answer, folded, line_of, plain, refusal
 
 PAGE = 30
 GOODBYE = 5.0
@@ -169,4 +170,5 @@ class Screen:
 
 def show(line: Line) -> None:
     """Print a line above what is being typed."""
-    print_formatted_text(FormattedText(line), style=STYLE, end="")
+    columns = shutil.get_terminal_size().columns
+    print_formatted_text(FormattedText(folded(line, columns)), style=STYLE, end="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from pathlib import Path
 
 from accounts.tokens import create_token
@@ -93,7 +94,7 @@ async def test_it_comes_back_and_sends_what_waited(screen: Terminal, house: Hous
     await screen.shows("2 here")
     for connection in house.node.hub.audience.of(next(iter(await ids(house, "alice")))):
         connection.close(CloseCode.RESTART, "The server restarts.")
-    await screen.shows(r"The line is down \(The server restarts\.\)")
+    await screen.shows(r"The line is down: The server restarts\. What you write")
     screen.types("still there?\r")
     await bob.says("meanwhile")
     assert (await bob.hears("message", by="alice")).text == "still there?"
@@ -144,6 +145,13 @@ async def test_what_is_wrong_is_one_line(at_home: dict[str, str], tmp_path: Path
             await screen.shows(f"aiochat-client: .*{words}")
             assert await screen.ends() == 1
             assert "Traceback" not in screen.text
+
+
+async def test_who_waits_for_a_site_that_is_not_there_is_told(at_home: dict[str, str]) -> None:
+    async with terminal("lobby", **{**at_home, "CHAT_SITE": "http://127.0.0.1:1"}) as screen:
+        await screen.shows("http://127.0.0.1:1 does not answer yet")
+        screen.process.send_signal(signal.SIGINT)
+        assert await screen.ends() == 130
 
 
 async def test_a_script_says_lines_and_reads_answers(at_home: dict[str, str], bob: Person) -> None:
