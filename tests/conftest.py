@@ -7,8 +7,12 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
+from functools import partial
 from pathlib import Path
+from types import CodeType
 
+import aiohttp_jinja2
+import jinja2.bccache
 import psycopg
 import pytest
 from aiohttp import web
@@ -29,10 +33,36 @@ SECRET_KEY = "only-for-tests-" + "0123456789abcdef" * 2
 PROVISIONED = "AIOCHAT_TEST_PROVISION"
 # "postgresql+aiopg" runs the same tests through the other driver.
 SCHEME = os.environ.get("AIOCHAT_TEST_SCHEME", "postgresql")
-# A crash of the machine would lose a test's data, and nobody would mind.
-UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A crash of the machine would lose a test's data, and nobody would mind. What is wiped needs no vacuum, and
+# a wipe would wait for it.
+UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+# Bytes. To empty a table costs a new file for it and each of its indexes; to delete a few rows costs next to nothing.
+WORN = 4 * 1024 * 1024
 
 Client = TestClient[web.Request, web.Application]
+
+
+class Compiled(jinja2.BytecodeCache):
+    """What templates of the same words compile to."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Give what was kept."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keep it."""
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> Iterator[None]:
+    """A site compiles its templates once in its life, and here a thousand sites live one after another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aiohttp_jinja2, "setup", partial(aiohttp_jinja2.setup, bytecode_cache=Compiled()))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -54,18 +84,35 @@ def _wipe(servers: Servers) -> Iterator[psycopg.Connection[tuple[str]]]:
     """A line to the database that knows what the tables held after the migrations."""
     assert servers.database_url is not None
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        tables = connection.execute(
+        found = connection.execute(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migratehistory'"
         ).fetchall()
+        tables = [name for (name,) in found]
         connection.execute("SET lock_timeout = '10s'; CREATE SCHEMA seeds; CREATE SCHEMA wiping")
-        wipe = [f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY CASCADE"]
-        for (name,) in tables:
+        seeds = []
+        for name in tables:
             connection.execute(f"CREATE TABLE seeds.{name} AS TABLE public.{name}".encode())
             if connection.execute(f"SELECT FROM seeds.{name}".encode()).fetchone() is not None:
-                wipe.append(f"INSERT INTO public.{name} SELECT * FROM seeds.{name}")
-        body = ";\n".join(wipe)
+                seeds.append(f"INSERT INTO public.{name} SELECT * FROM seeds.{name};")
+        every = ", ".join(f"public.{name}" for name in tables)
+        sizes = " + ".join(f"pg_total_relation_size('public.{name}')" for name in tables)
+        deletes = "\n".join(f"DELETE FROM public.{name};" for name in tables)
         connection.execute(
-            f"CREATE PROCEDURE wiping.wipe() LANGUAGE plpgsql AS $$ BEGIN {body}; END $$".encode()
+            f"""
+            CREATE PROCEDURE wiping.wipe() LANGUAGE plpgsql SET session_replication_role = replica AS $$ BEGIN
+                -- What a site of the test before is still writing is waited for.
+                LOCK TABLE {every};
+                IF {sizes} > {WORN} THEN
+                    TRUNCATE {every};
+                ELSE
+                    {deletes}
+                END IF;
+                PERFORM setval(seqrelid::regclass, seqstart, false) FROM pg_sequence
+                    JOIN pg_class ON pg_class.oid = seqrelid
+                    WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'migratehistory%';
+                {"".join(seeds)}
+            END $$
+            """.encode()
         )
         yield connection
 
