@@ -215,8 +215,10 @@ async def flood(world: World) -> None:
     """PostgreSQL stands still while more is said than a process's queue holds: what is too much hears so at once."""
     room = world.rng.choice(world.rooms)
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession(headers=room.owner.person.headers))
         # A socket is heard one frame after the other, so many are needed.
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(headers=room.owner.person.headers, connector=aiohttp.TCPConnector(limit=0))
+        )
         sockets = [
             await stack.enter_async_context(
                 session.ws_connect(

@@ -10,7 +10,7 @@ import pytest
 
 from chaos.checker import present
 from chaos.client import PROTOCOL, Client, Person
-from chaos.faults import empty_presence
+from chaos.faults import empty_presence, flood
 from chat.connection import CloseCode
 from tests.chaos.conftest import PACE, PATIENCE, Play, everybody_comes_again
 
@@ -80,6 +80,13 @@ async def test_a_postgresql_that_stands_still_is_no_reason_to_wait_without_end(p
     await play.is_answered(*nonces, within=60)
     found = await play.is_well()
     assert (found.lost, found.doubled) == (0, 0)
+
+
+async def test_more_than_a_queue_holds_is_refused_at_once(play: Play) -> None:
+    """While nothing can be kept, no more waits than was agreed: that is what bounds the memory of it."""
+    await flood(play.world)
+    assert play.book.wrong == []
+    await play.is_well()
 
 
 async def _arrives(play: Play, person: Person, port: int) -> int | None:
@@ -176,7 +183,7 @@ async def test_a_process_told_to_stop_under_load_loses_nothing_and_is_gone_in_ti
 
 @pytest.mark.parametrize("way", ["up", "down"])
 async def test_a_line_cut_at_every_byte_of_a_frame_says_it_once(play: Play, way: str) -> None:
-    places = list(range(1, 121, 2))
+    places = list(range(1, 121))
     shares = [places[start :: len(play.clients)] for start in range(len(play.clients))]
     nonces = await asyncio.gather(
         *(_is_cut(play, client, way, share) for client, share in zip(play.clients, shares, strict=True))
