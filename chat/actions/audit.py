@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.names import name_key
+from chat.actions.ruling import require_room
 from chat.actions.undo import OVERTAKEN
 from chat.members import Member
 from chat.models import Room
@@ -86,10 +87,12 @@ async def done_in(
 ) -> list[Done]:
     """The newest acts in a room, the newest first.
 
-    `nick` narrows them to those by somebody or against them, `act` to one kind, a key of `WORDS`. Raises NotAllowed.
+    `nick` narrows them to those by somebody or against them, `act` to one kind, a key of `WORDS`.
+    Raises NotAllowed, DirectRoom.
     """
     # Moderators may type /log; who lacks more than that lacks no command.
     command = "log" if permission is Permission.SEE_AUDIT else ""
+    require_room(room)
     require(member.role, permission, switches=room.set, room=room.slug, command=command)
     rows = await node.manager.rows(
         LISTED,

@@ -11,7 +11,7 @@ import msgspec
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
 from chat.actions.purging import hide, words_of
-from chat.actions.ruling import keep_act, named_over, require_here
+from chat.actions.ruling import keep_act, named_over, require_here, require_room
 from chat.comings import leave
 from chat.errors import Already, NotSet
 from chat.events import MemberBanned, MemberUnbanned
@@ -125,7 +125,8 @@ LISTED = """SELECT u.name, coalesce(b.author_name, ''), m.reason, m.banned_until
 
 
 async def banned_from(node: Node, room: Room, member: Member) -> list[Ban]:
-    """Who is kept out of the room just now, the first to come back first. Raises NotAllowed."""
+    """Who is kept out of the room just now, the first to come back first. Raises NotAllowed, DirectRoom."""
+    require_room(room)
     require(member.role, Permission.BAN, switches=room.set, room=room.slug, command="banlist")
     return [Ban(*row) for row in await node.manager.rows(LISTED, room.id, MOST_LISTED)]
 

@@ -14,8 +14,8 @@ from accounts.errors import NameTaken, Suspended
 from accounts.models import User
 from accounts.names import clean_name, name_key
 from chat.actions.actors import actor_in
-from chat.actions.ruling import require_here
-from chat.errors import Already, Archived, DirectRoom, Muted, NotSet
+from chat.actions.ruling import require_here, require_room
+from chat.errors import Already, Archived, Muted, NotSet
 from chat.events import MemberAdded, MemberRemovedSelf
 from chat.log import Answer, Log, Request
 from chat.members import (
@@ -140,7 +140,8 @@ async def make(node: Node, room: Room, member: Member, name: str, request: Reque
 
 
 async def listed(node: Node, room: Room, member: Member) -> list[Hook]:
-    """The hooks of a room that are good, by name. Raises NotAllowed."""
+    """The hooks of a room that are good, by name. Raises NotAllowed, DirectRoom."""
+    require_room(room)
     require(member.role, Permission.SETTINGS, room=room.slug, command="hook")
     rows = await node.manager.rows(
         "SELECT u.name, coalesce(b.name, ''), h.created_at, h.last_used_at FROM hooks h "
@@ -205,9 +206,8 @@ def shown(made: Made, site: str) -> Answer:
 
 async def _owner_in(log: Log, member: Member) -> Member:
     actor = await actor_in(log, member.user_id)
+    require_room(log.room)
     require_here(log, actor, Permission.SETTINGS, command="hook")
-    if log.room.kind != "room":
-        raise DirectRoom
     return actor
 
 

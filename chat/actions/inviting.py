@@ -13,9 +13,9 @@ from accounts.site import read_site
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
 from chat.actions.invitations import hash_of
-from chat.actions.ruling import keep_act, named_over, require_rule
+from chat.actions.ruling import keep_act, named_over, require_room, require_rule
 from chat.comings import leave
-from chat.errors import Already, Archived, DirectRoom, Disabled, NoGuest, NotHere, NotSet
+from chat.errors import Already, Archived, Disabled, NoGuest, NotHere, NotSet
 from chat.events import MemberAdded, MemberKicked
 from chat.log import Answer, Log, Request
 from chat.members import Member
@@ -158,7 +158,8 @@ async def make_link(
 
 
 async def links_of(node: Node, room: Room, member: Member) -> list[Link]:
-    """The links into a room that are good, the oldest first. Raises NotAllowed."""
+    """The links into a room that are good, the oldest first. Raises NotAllowed, DirectRoom."""
+    require_room(room)
     require(member.role, Permission.INVITE_LINK, switches=room.set, room=room.slug, command="invitelink")
     rows = await node.manager.rows(
         "SELECT i.id, coalesce(u.name, ''), i.uses_left, i.expires_at FROM invitations i "
@@ -188,8 +189,6 @@ async def revoke_link(
 
 async def _inviter(log: Log, member: Member, command: str) -> Member:
     actor = await actor_in(log, member.user_id)
-    if log.room.kind != "room":
-        raise DirectRoom
     require_rule(log, actor, Permission.INVITE, None, command)
     if log.room.set.archived:
         raise Archived(log.room.slug)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
-from chat.actions.ruling import keep_act, require_here, require_rule
+from chat.actions.ruling import keep_act, require_here, require_room, require_rule
 from chat.errors import Already, NoGuest, NotHere, NotSet
 from chat.events import RoleChanged, SettingsChanged
 from chat.log import Answer, Request
@@ -67,6 +67,7 @@ async def accept(node: Node, room: Room, member: Member, request: Request | None
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
+        require_room(log.room)
         require_here(log, actor, Permission.UNDO_OWN, command="accept")
         from_id = await node.manager.value(
             "DELETE FROM transfers WHERE room_id = %s AND to_id = %s AND until > %s RETURNING from_id",

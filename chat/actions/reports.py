@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chat.actions.actors import actor_in
-from chat.actions.ruling import require_rule
+from chat.actions.ruling import require_room, require_rule
 from chat.errors import Already, Gone, NotSet, ThatIsYou
 from chat.events import Audited
 from chat.log import Answer, Request
@@ -74,7 +74,8 @@ async def report(
 
 
 async def reported_in(node: Node, room: Room, member: Member) -> list[Report]:
-    """What waits for the moderators, the oldest first. Raises NotAllowed."""
+    """What waits for the moderators, the oldest first. Raises NotAllowed, DirectRoom."""
+    require_room(room)
     require(member.role, Permission.SEE_AUDIT, switches=room.set, room=room.slug, command="reports")
     rows = await node.manager.rows(OPEN, SHOWN, room.id, MOST)
     return [

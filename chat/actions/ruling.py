@@ -11,6 +11,7 @@ from chat.errors import DirectRoom
 from chat.events import Recorded
 from chat.log import Log
 from chat.members import Member
+from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, Role, require
 from helpers.errors import AppError
@@ -31,6 +32,8 @@ def require_rule(
     """Let pass who may do this to whom, as both are now, under the lock. Raises NotAllowed, RankTooHigh, ThatIsYou,
     DirectRoom.
     """
+    if permission is not Permission.RULE_SITE:
+        require_room(log.room)
     oneself = target is not None and target.user_id == actor.user_id
     require_here(
         log,
@@ -42,8 +45,15 @@ def require_rule(
         command=command,
         name=target.name if target else "",
     )
-    if log.room.kind != "room":
-        # Nobody rules between two, not even an admin who is one of them.
+    require_room(log.room)
+
+
+def require_room(room: Room) -> None:
+    """Refuse what is done in rooms alone: between two nobody rules, not even an admin who is one of them.
+
+    Raises DirectRoom.
+    """
+    if room.kind != "room":
         raise DirectRoom
 
 

@@ -11,7 +11,7 @@ from chat.actions.actors import actor_in
 from chat.actions.confirming import expect, is_done
 from chat.actions.rooms import MOST_TITLE, require_slug, slug_of
 from chat.actions.ruling import keep_act, require_rule
-from chat.errors import Already, DirectRoom, SlugTaken
+from chat.errors import Already, SlugTaken
 from chat.events import SettingsChanged
 from chat.log import Answer, Log, Request
 from chat.members import Member
@@ -149,7 +149,5 @@ async def owner_in(
 ) -> Member:
     """Who sets something here, as they are now. Raises NotAllowed, DirectRoom, and what keeps them out."""
     actor = await actor_in(log, member.user_id)
-    if log.room.kind != "room":
-        raise DirectRoom
     require_rule(log, actor, permission, None, command)
     return actor

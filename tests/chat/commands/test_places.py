@@ -283,7 +283,7 @@ async def test_a_conversation_of_two_never_becomes_a_room(alice: Person, bob: Pe
     assert "You and <b>bob</b>, and nobody else, ever." in (await alice.opens(f"/rooms/{where}")).text
     await alice.enters(where)
     for line in ("/kill bob", "/clear", "/topic x", "/op bob"):
-        assert (await alice.refused(line)).code == "no_permission"
+        assert (await alice.refused(line)).code == "direct_room"
 
 
 async def test_not_even_an_admin_rules_between_two(bob: Person, house: House) -> None:
@@ -306,3 +306,9 @@ async def test_not_even_an_admin_rules_between_two(bob: Person, house: House) ->
     for line in (*lines, "/ban bob", "/mute bob", "/private", "/leave", "/topic x", f"/delete {said.seq}"):
         assert (await ada.refused(line)).code == "direct_room", line
     assert (await bob.enters(where)).you.role == "member"
+    # Nor does whoever is no admin hear of moderators that such a room could have.
+    theirs = [line for line in lines if not line.startswith("/destroy")]
+    for line in (*theirs, "/unmute ada", "/banlist", "/log", "/reports", "/invitelink list", "/pin"):
+        why = await bob.refused(line)
+        assert (why.code, "conversation of two" in why.message) == ("direct_room", True), line
+    assert (await bob.refused("/siteban ada")).code == "no_permission"
