@@ -14,6 +14,8 @@ from aiohttp.abc import AbstractAccessLogger
 LINE = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 # These tell in detail, at INFO, what only their own developers need.
 QUIET = ("asyncio", "peewee_migrate", "peewee_async", "psycopg.pool")
+# These warn of every odd header and cookie, so anybody could fill the log.
+ODD = ("aiohttp.websocket", "aiohttp_session")
 SILENT = ("aiochat.migrate.details",)
 SECRETS = ("setup", "join", "hooks")
 
@@ -56,5 +58,7 @@ def configure(level: str, form: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    for name in ODD:
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)

@@ -31,8 +31,7 @@ async def main(url: str) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(url, heartbeat=25) as socket:
         tasks = [asyncio.create_task(say(socket)), asyncio.create_task(hear(socket))]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        await socket.close()  # in order: what was still on its way is heard by nobody
-        for task in tasks:
+        for task in tasks:  # what was still on its way is heard by nobody; the socket closes in order
             task.cancel()
         for ended in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(ended, Exception):

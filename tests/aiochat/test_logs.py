@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from aiochat.logs import AccessLog, JsonLines
+from aiochat.logs import ODD, QUIET, SILENT, AccessLog, JsonLines, configure
 
 
 def record(message: str, *arguments: object, fault: bool = False) -> logging.LogRecord:
@@ -61,3 +62,24 @@ def test_sockets_are_not_noted(caplog: pytest.LogCaptureFixture) -> None:
     book = AccessLog(logging.getLogger("access"), "")
     book.log(make_mocked_request("GET", "/rooms/lobby/ws"), web.WebSocketResponse(), 3600)
     assert caplog.messages == []
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """What a test configured does not outlive it."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    for name in (*QUIET, *ODD, *SILENT):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize(("level", "is_told"), [("info", False), ("debug", True)])
+def test_nobody_fills_the_log_by_odd_headers_and_cookies(
+    restored_logging: None, capsys: pytest.CaptureFixture[str], level: str, is_told: bool
+) -> None:
+    configure(level, "text")
+    for name in ODD:
+        logging.getLogger(name).warning("what a stranger sent")
+    assert capsys.readouterr().err.count("what a stranger sent") == (len(ODD) if is_told else 0)
