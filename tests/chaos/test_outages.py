@@ -6,6 +6,7 @@ import asyncio
 import signal
 
 import aiohttp
+import psycopg
 import pytest
 
 from chaos.checker import present
@@ -214,18 +215,32 @@ def _long_enough(play: Play, place: int) -> str:
 
 
 async def test_a_process_killed_between_commit_and_acknowledgement_says_it_once(play: Play) -> None:
-    nonces = [
-        await play.says(client, f"{play.room.slug} last words {client.name} {number}")
-        for number in range(10)
-        for client in play.clients
-    ]
-    async with asyncio.timeout(10):
-        while not any(play.book.sent[nonce].acked for nonce in nonces):
-            await play.book.changes()
+    speaker, text = play.clients[1], f"{play.room.slug} last words"
+    async with await psycopg.AsyncConnection.connect(play.site.servers.database_url) as holder:
+        await holder.execute("SELECT FROM rooms WHERE slug = %s FOR UPDATE", [play.room.slug])
+        nonce = await play.says(speaker, text)
+        await _until_true(play, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
+        # From here on PostgreSQL commits it, and nobody is there to be told.
+        for process in play.site.processes:
+            process.send(signal.SIGSTOP)
+    await _until_true(play, "SELECT EXISTS (SELECT FROM messages WHERE nonce = %s)", nonce)
+    assert not play.book.sent[nonce].acked
     for process in play.site.processes:
         await process.stop(signal.SIGKILL)
     for process in play.site.processes:
         await process.start()
-    await play.is_answered(*nonces, within=60)
+    await play.is_answered(nonce, within=60)
+    assert play.book.repeated >= 1
     found = await play.is_well()
     assert (found.lost, found.doubled) == (0, 0)
+    assert list(play.clients[2].view.texts.values()).count(text) == 1
+
+
+async def _until_true(play: Play, question: str, *values: object) -> None:
+    """Ask PostgreSQL until it says yes."""
+    async with (
+        asyncio.timeout(30),
+        await psycopg.AsyncConnection.connect(play.site.servers.database_url, autocommit=True) as line,
+    ):
+        while await (await line.execute(question.encode(), values)).fetchone() != (True,):
+            await play.book.changes()
