@@ -5,13 +5,17 @@ const NEAR = 40
 export class Scroll {
   #log
   #atEnd = true
+  // How far the log was scrolled when it was last seen at its end.
+  #end = NaN
   #frame = 0
 
   constructor(log) {
     this.#log = log
-    log.addEventListener("scroll", this.#look, { passive: true })
+    log.addEventListener("scroll", this.#scrolled, { passive: true })
     // A growing composer or a keyboard on a phone takes height away from the log.
-    new ResizeObserver(() => this.#atEnd && this.toEnd()).observe(log)
+    new ResizeObserver(this.#stay).observe(log)
+    // The lines are higher or lower in the letters they were waiting for.
+    document.fonts.addEventListener("loadingdone", this.#stay)
   }
 
   get atEnd() {
@@ -63,9 +67,18 @@ export class Scroll {
     return null
   }
 
+  #stay = () => this.#atEnd && this.toEnd()
+
+  /** A scroll is told a frame after it: what has grown below since then is nobody going away from the end. */
+  #scrolled = () => {
+    if (this.#atEnd && this.#log.scrollTop === this.#end) this.toEnd()
+    else this.#look()
+  }
+
   #look = () => {
     const { scrollTop, scrollHeight, clientHeight } = this.#log
     const atEnd = scrollHeight - scrollTop - clientHeight < NEAR
+    if (atEnd) this.#end = scrollTop
     if (atEnd === this.#atEnd) return
     this.#atEnd = atEnd
     this.#log.dispatchEvent(new CustomEvent("log:end", { bubbles: true, detail: { atEnd } }))

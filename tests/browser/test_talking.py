@@ -7,6 +7,11 @@ from tests.browser.conftest import Meet
 from tests.browser.history import write_lines
 from tests.browser.person import PASSWORD, Person
 
+AT_END = """() => {
+    const log = document.querySelector("[role=log]")
+    return log.scrollHeight > log.clientHeight && log.scrollHeight - log.scrollTop - log.clientHeight < 2
+}"""
+
 
 async def test_what_one_says_the_other_reads(saskia: Person, mateo: Person) -> None:
     await saskia.says("Is the kiln on?")
@@ -198,7 +203,31 @@ async def test_comings_and_goings_are_one_line(saskia: Person, meet: Meet) -> No
 async def test_messages_of_one_speaker_stand_together(saskia: Person, mateo: Person) -> None:
     await mateo.says("one")
     await mateo.says("two")
+    await saskia.reads("two")
     await saskia.says("three")
     await mateo.reads("three")
     marks = await saskia.messages.evaluate_all("all => all.map(one => one.classList.contains('first'))")
     assert marks == [True, False, True]
+
+
+async def test_what_grows_below_a_reader_at_the_end_does_not_leave_them_behind(
+    app: web.Application, meet: Meet, saskia: Person
+) -> None:
+    kofi = await meet("kofi", viewport={"width": 375, "height": 667})
+    await kofi.submits("/register", name="kofi", password=PASSWORD)
+    await kofi.enters("lobby")
+    await write_lines(app, "saskia", 60)
+    await kofi.reads("line 59.")
+    latest = kofi.page.locator(".to-latest")
+    await kofi.page.wait_for_function(AT_END)
+    await expect(latest).to_be_hidden()
+    # As where the letters come late: the lines have grown before the browser tells of the scroll to their end.
+    await kofi.log.evaluate("log => { log.lastElementChild.style.paddingBlockEnd = '300px' }")
+    await kofi.log.dispatch_event("scroll")
+    await kofi.page.wait_for_function(AT_END)
+    await expect(latest).to_be_hidden()
+    await kofi.log.evaluate("log => { log.scrollTop -= 200 }")
+    await expect(latest).to_be_visible()
+    await kofi.log.evaluate("log => { log.lastElementChild.style.paddingBlockEnd = '600px' }")
+    await kofi.log.dispatch_event("scroll")
+    await expect(latest).to_be_visible()
