@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
-from chat.actions import moderation
-from chat.errors import LastOwner, NotAllowed
+from chat.actions import messages, moderation
+from chat.errors import LastOwner, Muted, NotAllowed
+from chat.input import say
+from chat.log import Request
 from chat.members import find_room, member_in
 from chat.models import Room
 from chat.policy import Role
@@ -181,3 +183,40 @@ async def test_a_rank_lost_meanwhile_gives_no_right(
     assert olgas is not None
     with pytest.raises(LastOwner):
         await moderation.set_role(house.node, room, olgas, "olga", Role.MEMBER, command="deop")
+
+
+ACTS = """/topic mine|/clear|/kill bob|/ban bob|/mute bob|/voice bob|/moderated on|/lock|/slowmode 10s|/op bob|/rename mine|
+    /private|/welcome hello|/pin {seq}|/purge @bob 1|/delete {seq}"""
+
+
+async def test_what_a_connection_remembers_of_a_rank_gives_no_right_to_act(
+    alice: Person, bob: Person, house: House
+) -> None:
+    await bob.enters()
+    said = await bob.says("hello")
+    before = await house.node.manager.rows("SELECT kind FROM messages ORDER BY seq")
+    room = await find_room(house.node.manager, "lobby")
+    await house.ranks(alice, Role.OWNER)
+    known = await member_in(house.node.manager, room.id, alice.id)
+    assert known is not None
+    await house.ranks(alice, Role.MEMBER)
+    for number, line in enumerate(ACTS.split("|")):
+        with pytest.raises(NotAllowed):
+            await say(house.node, room, known, line.strip().format(seq=said.seq), f"n-{number}")
+    with pytest.raises(NotAllowed):
+        await messages.remove(house.node, room, known, said.seq, Request("n-2", b"2"))
+    assert await house.node.manager.rows("SELECT kind FROM messages ORDER BY seq") == before
+
+
+async def test_who_was_muted_meanwhile_does_not_speak_on_by_editing(
+    alice: Person, mona: Person, house: House
+) -> None:
+    await alice.enters()
+    said = await alice.says("hello")
+    room = await find_room(house.node.manager, "lobby")
+    known = await member_in(house.node.manager, room.id, alice.id)
+    assert known is not None
+    await mona.enters()
+    await mona.says("/mute alice")
+    with pytest.raises(Muted):
+        await messages.edit(house.node, room, known, said.seq, "and what is more", Request("n-1", b"1"))
