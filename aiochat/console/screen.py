@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+from datetime import datetime
 
 from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.formatted_text import FormattedText
@@ -54,6 +55,8 @@ class Screen:
         self.room = room
         self._first = 0
         self._head = 0
+        # Lines say the hour; what was said on another day than the line above says which.
+        self._day = datetime.now().astimezone().date()
         self._saying: set[asyncio.Task[None]] = set()
         self._words = Words(room, [])
         self._session: PromptSession[str] = PromptSession(
@@ -143,7 +146,10 @@ class Screen:
             return
         if not page.entries:
             show(answer("There is nothing before that."))
+            return
+        show(answer("Before that:"))
         self._show_page(page)
+        show(answer("And now again:"))
 
     def _show_page(self, page: Page) -> None:
         for event in page.entries:
@@ -155,8 +161,13 @@ class Screen:
         if isinstance(event, Message | Edited) and event.by.id in self.room.ignored:
             return
         line = line_of(event, self.room.you.id)
-        if line is not None:
-            show(line)
+        if line is None:
+            return
+        day = event.at.astimezone().date() if isinstance(event, Recorded) else self._day
+        if day != self._day:
+            self._day = day
+            show(answer(f"{day:%A}, {day.day} {day:%B %Y}"))
+        show(line)
 
     def _foot(self) -> FormattedText:
         room, names = self.room, [plain(person.name) for person in self.room.people]

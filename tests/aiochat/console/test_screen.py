@@ -31,11 +31,14 @@ async def test_the_room_as_it_was_stands_there_first(
     for number in range(35):
         await bob.says(f"word {number}.", nonce=f"n-{number}")
         house.node.flood._buckets.clear()
+    long_ago = "UPDATE messages SET at = at - interval '3 days' WHERE text = 'word 1.' RETURNING at"
+    day = (await house.node.manager.value(long_ago)).astimezone()
     async with terminal("#lobby", **at_home) as screen:
         await screen.shows(r"bob: word 34\.")
         assert "word 2." not in screen.text
         screen.types("/older\r")
-        await screen.shows(r"bob: word 2\.")
+        await screen.shows(rf"Before that:(.|\n)*{day:%A}, {day.day} {day:%B %Y}\s+\d\d:\d\d  bob: word 1\.")
+        await screen.shows(r"bob: word 2\.(.|\n)*And now again:")
         screen.types("/older\r")
         await screen.shows("There is nothing before that")
 
