@@ -185,8 +185,8 @@ async def test_a_rank_lost_meanwhile_gives_no_right(
         await moderation.set_role(house.node, room, olgas, "olga", Role.MEMBER, command="deop")
 
 
-ACTS = """/topic mine|/clear|/kill bob|/ban bob|/mute bob|/voice bob|/moderated on|/lock|/slowmode 10s|/op bob|/rename mine|
-    /private|/welcome hello|/pin {seq}|/purge @bob 1|/delete {seq}"""
+ACTS = """/topic mine|/clear|/kill bob|/ban bob|/mute bob|/voice bob|/moderated on|/lock|/slowmode 10s|/op bob|
+    /rename mine|/private|/welcome hello|/pin {seq}|/purge @bob 1|/delete {seq}"""
 
 
 async def test_what_a_connection_remembers_of_a_rank_gives_no_right_to_act(
