@@ -35,7 +35,8 @@ _RUNS = {"*": re.compile(r"\*+"), "_": re.compile(r"_+"), "`": re.compile(r"`+")
 _LETTER = re.compile(r"[^\W_]")
 
 _REFUSED = re.compile("[\x00\ud800-\udfff]")
-_CONTROLS = re.compile("[\x01-\x08\x0b-\x1f\x7f]")
+# Those above 7F, too: by U+009B a terminal is told as much as by ESC.
+_CONTROLS = re.compile("[\x01-\x08\x0b-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(
     "[\\s\u00ad\u034f\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff]*"
 )

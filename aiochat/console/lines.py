@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from datetime import datetime
-
-from prompt_toolkit.utils import get_cwidth
 
 from aiochat.client.events import (
     About,
@@ -43,9 +40,7 @@ from aiochat.client.events import (
 Line = list[tuple[str, str]]
 
 MARGIN = 14
-NARROW = 20
 TAB = " " * 4
-JOINER = "\N{ZERO WIDTH JOINER}"
 INKS = 6
 # Words run from right to left where they say so; these would turn the line around.
 TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -85,49 +80,6 @@ def answer(text: str) -> Line:
 def refusal(text: str) -> Line:
     """Why something was not done."""
     return [("class:bad", f"{'!':>{MARGIN - 2}}  {_inset(plain(text))}\n")]
-
-
-def folded(line: Line, columns: int) -> Line:
-    """The same line where there are so many columns: broken between words, and what follows begins under the words.
-
-    A word that is longer than that, such as an address, stays whole; so does all where there is hardly any room.
-    """
-    if columns < MARGIN + NARROW:
-        return line
-    # Terminals do not agree on what comes after a full row.
-    column, last, told = 0, columns - 1, []
-    for style, text in line:
-        pieces = []
-        for word in _unbroken(text):
-            wide = get_cwidth(word)
-            if word == "\n":
-                column = 0
-            elif column > MARGIN and MARGIN + wide <= last < column + wide:
-                pieces.append("\n" + " " * MARGIN)
-                column = MARGIN
-                # A space at which it breaks is not seen any more.
-                if word.isspace():
-                    continue
-                column += wide
-            else:
-                column += wide
-                # What is too long for a row goes on in the next one, as the terminal has it.
-                column = column if column <= columns else column % columns
-            pieces.append(word)
-        told.append((style, "".join(pieces)))
-    return told
-
-
-def _unbroken(text: str) -> Iterator[str]:
-    """What a line may be broken between: words, spaces, and letters of a script that needs no spaces."""
-    for piece in re.findall(r"\n|[^\S\n]+|\S+", text):
-        begun = ""
-        for letter in piece:
-            if begun and get_cwidth(letter) == 2 and not begun.endswith(JOINER):
-                yield begun
-                begun = ""
-            begun += letter
-        yield begun
 
 
 def _words(message: Message, you: int) -> Line:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from aiochat.client import ClientError, Refused, Room, Site
+from aiochat.console.lines import plain
 
 LATE = 3.0
 NEEDS = "This needs prompt_toolkit: pip install 'aiochat[terminal]'."
@@ -41,7 +42,7 @@ def main(room: str, site: str | None, token_file: Path | None, log_file: Path | 
     try:
         went_well = asyncio.run(_be_there(address, _token(token_file), room.removeprefix("#")))
     except (ClientError, ValueError, OSError) as error:
-        click.echo(f"aiochat-client: {error}", err=True)
+        click.echo(f"aiochat-client: {plain(str(error))}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -96,7 +97,7 @@ async def _say_all(site: Site, slug: str) -> bool:
                 await _say(room, line.rstrip("\r\n"))
             except Refused as refused:
                 # The lines after it are no worse for it.
-                click.echo(f"aiochat-client: {refused}", err=True)
+                click.echo(f"aiochat-client: {plain(str(refused))}", err=True)
                 went_well = False
     return went_well
 
@@ -105,4 +106,4 @@ async def _say(room: Room, line: str) -> None:
     if line.strip():
         ack = await room.say(line)
         if ack.text:
-            click.echo(ack.text)
+            click.echo(plain(ack.text))

@@ -15,7 +15,8 @@ from prompt_toolkit.styles import Style
 from aiochat.client import ClientError, Ended, Page, Refused, Room, Site
 from aiochat.client.events import Edited, Event, Message, Missed, Recorded
 from aiochat.console.completion import Words
-from aiochat.console.lines import Line, answer, folded, line_of, plain, refusal
+from aiochat.console.folding import folded
+from aiochat.console.lines import Line, answer, line_of, plain, refusal
 
 PAGE = 30
 GOODBYE = 5.0

@@ -364,6 +364,7 @@ def test_an_excerpt_is_one_short_line(words: str, short: str) -> None:
         ("  indented", "  indented"),
         ("a\r\nb\rc", "a\nb\nc"),
         ("a\x07b\x1b[31mc\x7f\td", "ab[31mc\td"),
+        ("a\x80b\x9b31mc\x9f\xa0d", "ab31mc\xa0d"),
         ("\n/kill", "\n/kill"),
         ("👩‍👩‍👧", "👩‍👩‍👧"),
     ],

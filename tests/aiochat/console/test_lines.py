@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from aiochat.client.events import Person, RoleChanged
-from aiochat.console.lines import MARGIN, Line, folded, line_of, plain
+from aiochat.console.folding import folded
+from aiochat.console.lines import MARGIN, Line, line_of, plain
 
 ANN, BOB = Person(1, "ann"), Person(2, "bob")
 
