@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 
 from chaos import clock
+from chaos.checker import present
 from chaos.client import PROTOCOL, Person
 from chaos.site import Site
 from chat.policy import Role
@@ -20,7 +22,7 @@ from tests.chaos.conftest import PACE, PATIENCE, Play, folder_for_sockets, play_
 
 pytestmark = pytest.mark.timeout(120)
 
-EIGHT_DAYS = 8 * 86_400
+EIGHT_DAYS, AN_HOUR = 8 * 86_400, 3600
 
 
 class Caller:
@@ -167,7 +169,66 @@ def _owners(play: Play) -> set[int]:
         }
 
 
-@pytest.mark.skipif(clock.library() is None, reason=f"{clock.MISSING} (Debian: apt install libfaketime)")
+needs_clocks = pytest.mark.skipif(
+    clock.library() is None, reason=f"{clock.MISSING} (Debian: apt install libfaketime)"
+)
+
+
+@needs_clocks
+async def test_processes_whose_clocks_are_an_hour_off_write_the_time_of_the_database(
+    callers: tuple[Play, list[Caller]],
+) -> None:
+    """One is an hour early, one an hour late: nothing in the log is, nobody is silent for longer, nobody seems gone."""
+    play, (owner, other, *_) = callers
+    try:
+        await _shift(play.site, -AN_HOUR, AN_HOUR)
+        await play.world.recovered(asyncio.get_running_loop().time())
+        before = len(_times(play))
+        for at in (0, 1):
+            for asked in (
+                f"words at {at}",
+                f"/topic {play.room.slug} at {at}",
+                f"/mute {other.person.name} 10m",
+            ):
+                assert await owner.refusal(asked, at=at) == "", asked
+            assert timedelta(minutes=9) < _muted_for(play, other.person) <= timedelta(minutes=10)
+            assert await owner.refusal(f"/unmute {other.person.name}", at=at) == ""
+        times = _times(play)
+        assert times == sorted(times)
+        assert len(times) >= before + 8
+        assert times[-1] - times[0] < timedelta(minutes=10)
+        # Two sweeps and a renewal of every mark: who looked at a clock of their own would see all others as gone.
+        await asyncio.sleep(120 / PACE)
+        here = await asyncio.to_thread(present, play.site.servers.database_url)
+        assert here[play.room.slug] == {client.person.id for client in play.clients}
+    finally:
+        await _shift(play.site, 0, 0)
+
+
+async def _shift(site: Site, *shifts: int) -> None:
+    for process, shift in zip(site.processes, shifts, strict=True):
+        await process.stop()
+        process.shift = shift
+        await process.start()
+
+
+def _times(play: Play) -> list[datetime]:
+    """When each entry of the room was made, in order of their numbers."""
+    with psycopg.connect(play.site.servers.database_url) as line:
+        asked = "SELECT at FROM messages m JOIN rooms r ON r.id = m.room_id WHERE slug = %s ORDER BY seq"
+        return [at for (at,) in line.execute(asked, [play.room.slug])]
+
+
+def _muted_for(play: Play, person: Person) -> timedelta:
+    with psycopg.connect(play.site.servers.database_url) as line:
+        asked = "SELECT muted_until - now() FROM memberships m JOIN rooms r ON r.id = m.room_id "
+        asked += "WHERE slug = %s AND user_id = %s"
+        ((left,),) = line.execute(asked.encode(), [play.room.slug, person.id]).fetchall()
+        assert isinstance(left, timedelta)
+        return left
+
+
+@needs_clocks
 async def test_a_nonce_is_remembered_when_everything_starts_again_eight_days_later() -> None:
     """Every clock of the site has moved on: PostgreSQL's, Redis's, the processes'."""
     with folder_for_sockets() as folder:
