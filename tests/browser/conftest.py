@@ -15,6 +15,9 @@ from aiochat.settings import Settings
 from aiochat.welcome import setup_token
 from tests import programs
 from tests.browser.person import PASSWORD, Person
+from tests.stage import quick_passwords
+
+__all__ = ["quick_passwords"]
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -45,7 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def site(aiohttp_server: AiohttpServer, app: web.Application) -> str:
+async def site(quick_passwords: None, aiohttp_server: AiohttpServer, app: web.Application) -> str:
     """The address of a running site that nobody has set up yet."""
     server = await aiohttp_server(app)
     return f"http://127.0.0.1:{server.port}"
