@@ -94,14 +94,18 @@ async def test_an_owner_made_here_rules_there(anna: Person, far: Person, olga: P
     assert (await far.says("/mute olga")).text.startswith("Muted @olga")
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("/ban alice 1h", "/unban alice", "/mute bob", "/unmute bob", "/voice bob", "/devoice bob"),
+        ("/lock", "/unlock", "/moderated on", "/moderated off"),
+        ("/slowmode 1h", "/slowmode off", "/topic Tea", "/undo"),
+    ],
+)
 async def test_a_command_sent_again_through_another_process_does_nothing_more(
-    alice: Person, far: Person, mona: Person, house: House
+    alice: Person, far: Person, mona: Person, house: House, lines: tuple[str, ...]
 ) -> None:
     there = await house.again("mona", mona.id, at=1)
-    lines = (
-        "/ban alice 1h", "/unban alice", "/mute bob", "/unmute bob", "/voice bob", "/devoice bob", "/lock", "/unlock",
-        "/moderated on", "/moderated off", "/slowmode 1h", "/slowmode off", "/topic Tea", "/undo",
-    )  # fmt: skip
     for number, line in enumerate(lines):
         body = {"text": line, "nonce": f"n-{number}"}
         first = await mona.posts("/api/rooms/lobby/messages", body)
