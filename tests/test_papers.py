@@ -19,7 +19,7 @@ from accounts.actions import register
 from accounts.tokens import create_token
 from aiochat.assets import Assets
 from aiochat.client import Room, Site
-from aiochat.client.events import KINDS, Message
+from aiochat.client.events import KINDS, Left, Message
 from aiochat.routes import add_routes
 from aiochat.settings import STATIC, Settings
 from chat.actions import rooms
@@ -352,6 +352,7 @@ async def test_the_program_in_the_page_about_clients_greets_who_comes(
     node = app[NODE]
     robo = await register(node.manager, "robo", None, is_bot=True)
     ann = await register(node.manager, "ann", None, is_bot=True)
+    zoe = await register(node.manager, "zoe", None, is_bot=True)
     await rooms.create(node, robo.id, "lobby")
     site = str(client.make_url("")).rstrip("/")
     (code,) = blocks(read("clients.md"), "python")
@@ -363,13 +364,25 @@ async def test_the_program_in_the_page_about_clients_greets_who_comes(
                 if isinstance(event, Message) and event.text == words:
                     return
 
-    async with Site(site, await create_token(node.manager, ann.id)) as of_ann:
+    async def hears_that_ann_went(room: Room) -> None:
+        async with asyncio.timeout(30):
+            async for event in room:
+                if isinstance(event, Left) and event.user.id == ann.id:
+                    return
+
+    async with (
+        Site(site, await create_token(node.manager, zoe.id)) as of_zoe,
+        of_zoe.room("lobby") as beside,
+        Site(site, await create_token(node.manager, ann.id)) as of_ann,
+    ):
         async with of_ann.room("lobby") as room:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", code, env={**os.environ, **environ}
             )
             await hears(room, "Hello from a program")
         try:
+            # Who is back before they were gone does not come in.
+            await hears_that_ann_went(beside)
             async with of_ann.room("lobby") as room:
                 await hears(room, "Welcome, ann")
         finally:
