@@ -69,6 +69,14 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
 
 
+def _no_end(code: CloseCode, reason: str) -> None:
+    pass
+
+
+def _no_news(room_id: int, news: News | Belongs) -> None:
+    pass
+
+
 PING = b"\x89\x00"
 _numbers = itertools.count(1)
 
@@ -204,6 +212,10 @@ class Connection:
         self.answering = False
         if self._ending is not None:
             self.close(*self._ending)
+
+    def part(self) -> None:
+        """It has ended: nothing more is said on it, and it holds on to nobody."""
+        self._end, self._news = _no_end, _no_news
 
     def ping(self) -> None:
         """Ask for a sign of life, unless bytes lie here that have not been taken."""

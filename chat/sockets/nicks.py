@@ -145,6 +145,9 @@ class NickConversation:
             except AppError as error:
                 log.warning("guests: the sweep will see that %s left: %s", self.guest.person.name, error)
         await guests.go(self.node, self.guest)
+        # They lead back here.
+        self.seats.clear()
+        self.guest.loses_name = lambda: None
 
     async def _sit_down(self, room_id: int, greeting: bytes) -> Seat:
         user_id = self.guest.person.id

@@ -43,9 +43,13 @@ class ShortWay(WebSocketDataQueue):
 
 
 class Response(web.WebSocketResponse):
-    """aiohttp's WebSocket with the short way in front of its queue; all else is as it was."""
+    """aiohttp's WebSocket with the short way in front of its queue; all else is as it was.
+
+    `at_end` is called once, when nothing comes or goes on it any more.
+    """
 
     short_way: ShortWay
+    at_end: Callable[[], None] | None = None
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: Any) -> None:
         # What the base does, which has no place to put another queue in, and lets nobody set a second parser.
@@ -58,3 +62,13 @@ class Response(web.WebSocketResponse):
         request.protocol.keep_alive(False)
         # No other request comes on this line, and what reads their heads would take 2 KiB as long as the socket lives.
         request.protocol._parser = None  # noqa: SLF001 - aiohttp offers no other way
+
+    async def write_eof(self) -> None:  # type: ignore[override]
+        """The end. It forgets the request then, as any other answer does, and what broke the line: they keep it."""
+        try:
+            await super().write_eof()
+        finally:
+            self._req = self._exception = None
+            at_end, self.at_end = self.at_end, None
+            if at_end is not None:
+                at_end()

@@ -127,6 +127,7 @@ class Socket:
         if raw is not None:
             # A stalled reader is seen early, and the kernel holds little for it.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.response.at_end = self._part
         self.connection = Connection(
             self.user,
             transport,
@@ -196,6 +197,14 @@ class Socket:
             self.response.short_way.done()
         if self._closing is not None:
             await self._closing
+
+    def _part(self) -> None:
+        # What hangs on it in circles is let go. Otherwise thousands who left would wait for the garbage collector, and
+        # then everybody here for it.
+        self.connection.part()
+        if self.response.short_way.hear is not None:
+            self.response.short_way.hear = None
+            del self._hear_at_once, self._refuse
 
     def _at_once(self, data: str) -> bool:
         self.connection.heard_at = asyncio.get_running_loop().time()
