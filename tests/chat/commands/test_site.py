@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from accounts.actions import suspend
 from chat.actions import site
 from chat.errors import Unavailable
 from chat.policy import Role
@@ -64,6 +67,18 @@ async def test_who_is_shut_out_of_the_site_is_out_of_every_room_and_process(
     await alice.signs_in()
     assert (await alice.enters()).you.role == "member"
     assert await acts(house) == ["siteban", "siteunban"]
+
+
+async def test_a_word_of_old_is_not_given_for_another_rest(alice: Person, ada: Person, house: House) -> None:
+    code = await code_for(ada, "/siteban alice 7d spam")
+    await ada.says(f"/siteban --code {code} alice 7d spam")
+    # At the machine, where no word is left.
+    node = house.node
+    await suspend(node.manager, node.bus, alice.id, datetime.now(UTC) + timedelta(days=9))
+    words = (await (await house.stranger()).fills("/login", **ALICE)).words
+    assert "This account may not sign in until " in words
+    assert "ada" not in words
+    assert "spam" not in words
 
 
 async def test_bots_of_who_is_shut_out_stop(alice: Person, ada: Person, house: House) -> None:
