@@ -47,7 +47,8 @@ class AccessLog(AbstractAccessLogger):
         if isinstance(response, web.WebSocketResponse):
             return
         first, _, rest = request.path.lstrip("/").partition("/")
-        path = f"/{first}/…" if first in SECRETS and rest else request.path
+        # As it was sent: decoded, it could begin a line of its own.
+        path = f"/{first}/…" if first in SECRETS and rest else request.rel_url.raw_path
         self.logger.debug("%s %s %s %.0f ms", request.method, path, response.status, duration * 1000)
 
 

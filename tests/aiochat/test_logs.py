@@ -45,6 +45,8 @@ def test_a_json_line_carries_its_traceback() -> None:
         ("/rooms/lobby", "GET /rooms/lobby 200 12 ms"),
         ("/join/dGhlIHRva2Vu", "GET /join/… 200 12 ms"),
         ("/setup/dGhlIHRva2Vu", "GET /setup/… 200 12 ms"),
+        ("/rooms/a%0a2026-11-21 forged?x=1", "GET /rooms/a%0A2026-11-21%20forged 200 12 ms"),
+        ("/%68ooks/lobby/secret", "GET /hooks/… 200 12 ms"),
     ],
 )
 def test_requests_are_noted_without_their_secrets(
