@@ -21,7 +21,7 @@ from chat.models import Room
 from chat.node import Node
 from chat.policy import Permission, may, require
 from chat.signals import Belongs
-from chat.times import FOR_EVER, say_count, say_until
+from chat.times import FOR_EVER, say_count, say_moment, say_until
 
 LONGEST_BY_MODERATORS = timedelta(days=30)
 MOST_LISTED = 200
@@ -102,6 +102,9 @@ async def unban(node: Node, room: Room, member: Member, nick: str, request: Requ
         unbanned = await log.record(MemberUnbanned(by=actor.person, user=target.person))
         await keep_act(node, log, actor, unbanned, target=target)
         log.answer = f"@{target.name} may come back."
+        if target.out_until is not None and target.out_until > log.now:
+            until = say_moment(target.out_until, log.now)
+            log.answer = f"@{target.name} was removed as well, and may come back at {until}."
         if log.room.set.private:
             log.answer += f" /invite @{target.name} makes them a member again."
     return log.reply

@@ -169,6 +169,18 @@ async def test_a_lifted_ban_is_lifted_once(alice: Person, mona: Person, house: H
     assert (await house.kinds()).count("unbanned") == 1
 
 
+async def test_who_was_removed_before_the_ban_is_not_promised_to_come_at_once(
+    alice: Person, mona: Person, house: House
+) -> None:
+    await alice.enters()
+    await mona.enters()
+    await mona.says("/kill alice")
+    await mona.says("/ban alice 1h")
+    answer = (await mona.says("/unban alice")).text
+    assert answer.startswith("@alice was removed as well, and may come back at ")
+    assert (await alice.knocks()).refusal.code == "removed"
+
+
 async def test_a_moderator_makes_no_ban_shorter_that_they_could_not_lift(
     bob: Person, mona: Person, olga: Person, house: House
 ) -> None:
