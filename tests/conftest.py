@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -181,6 +182,15 @@ async def client(aiohttp_client: AiohttpClient, app: web.Application) -> Client:
 async def two_apps(aiohttp_client: AiohttpClient, settings: Settings) -> tuple[Client, Client]:
     """Two processes of one site, as far as one process can be two."""
     return await aiohttp_client(create_app(settings)), await aiohttp_client(create_app(settings))
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl+C, as every program that a test begins does then, too.
+
+    A shell has its jobs in the background ignore it, and theirs with them.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

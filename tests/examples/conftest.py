@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.stage import alice, bob, house, nothing_fails, olga, quick_passwords
@@ -52,32 +51,21 @@ class Program:
             return await self.process.wait()
 
 
-@contextmanager
-def heard_ctrl_c() -> Iterator[None]:
-    """A program begun here hears Ctrl+C. A shell has its jobs in the background ignore it, and theirs with them."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 @asynccontextmanager
 async def program(
     *command: str, environ: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> AsyncIterator[Program]:
     """Run Python with these arguments; it is ended at the end at the latest."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("AIOCHAT_")}
-    with heard_ctrl_c():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *command,
-            cwd=cwd,
-            env={**mine, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environ or {})},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=cwd,
+        env={**mine, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environ or {})},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     try:
         yield Program(process)
     finally:
