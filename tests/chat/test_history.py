@@ -261,6 +261,7 @@ async def test_what_was_cleared_costs_no_reader_anything(
         ):
             assert [event.seq for event in page.entries] == [seq]
         looked_at = await node.manager.value(
-            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'messages'"
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables "
+            "WHERE schemaname = 'public' AND relname = 'messages'"
         )
     assert looked_at < 100
