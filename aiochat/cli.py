@@ -153,8 +153,12 @@ def examine() -> None:
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Whoever ends us here ends us as Ctrl+C does: nothing half done stays behind."""
-    before = {number: signal.signal(number, _break_off) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Whoever ends us here ends us as Ctrl+C does: nothing half done stays behind.
+
+    What we were told to ignore, as by nohup, stays ignored.
+    """
+    heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _break_off) for number in heard}
     try:
         yield
     finally:

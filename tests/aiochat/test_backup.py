@@ -271,6 +271,21 @@ def test_broken_off_in_the_middle_nothing_stays_behind(
     assert not any("Traceback" in said for said in writing.said)
 
 
+def test_a_backup_by_nohup_outlives_its_terminal(desk: Desk, served: dict[str, str], url: str) -> None:
+    desk.environ |= served
+    with psycopg.connect(url) as line:
+        line.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            writing = desk.run("backup", "site.backup")
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        until(lambda: waits(url))
+        writing.process.send_signal(signal.SIGHUP)
+    assert writing.ends() == 0, writing.said
+    assert (desk.folder / "site.backup").exists()
+
+
 def waits(url: str) -> bool:
     """Whether somebody waits for a table."""
     with psycopg.connect(url) as line:
