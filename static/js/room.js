@@ -97,6 +97,6 @@ pageKeys({
   list: showKeys,
 })
 
-room.view.open()
+const linked = room.view.open()
 socket.open()
-if (matchMedia("(pointer: fine)").matches && !location.hash) composer.focus()
+if (matchMedia("(pointer: fine)").matches && !linked) composer.focus()

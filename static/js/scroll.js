@@ -5,6 +5,7 @@ const NEAR = 40
 export class Scroll {
   #log
   #atEnd = true
+  #more = false
   // How far the log was scrolled when it was last seen at its end.
   #end = NaN
   #frame = 0
@@ -20,6 +21,12 @@ export class Scroll {
 
   get atEnd() {
     return this.#atEnd
+  }
+
+  /** Whether more follows what is drawn: then its last line is no end to stay at. */
+  set more(yes) {
+    this.#more = yes
+    this.#look()
   }
 
   /** Change the log below the eye: at the end one stays at the end, elsewhere nothing moves. */
@@ -77,7 +84,7 @@ export class Scroll {
 
   #look = () => {
     const { scrollTop, scrollHeight, clientHeight } = this.#log
-    const atEnd = scrollHeight - scrollTop - clientHeight < NEAR
+    const atEnd = !this.#more && scrollHeight - scrollTop - clientHeight < NEAR
     if (atEnd) this.#end = scrollTop
     if (atEnd === this.#atEnd) return
     this.#atEnd = atEnd

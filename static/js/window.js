@@ -16,11 +16,10 @@ export function windowOf(room, history) {
       return history.newer
     },
 
-    /** Where a visit begins: at the linked message, at the first unread one, at the end. */
+    /** Where a visit begins: at the linked message, at the first unread one, at the end. Says whether it was linked. */
     open() {
-      const linked =
-        location.hash &&
-        list.querySelector(CSS.supports("selector(#x)") ? `#${CSS.escape(location.hash.slice(1))}` : null)
+      list.scroll.more = history.newer
+      const linked = linkedLine()
       const fresh = list.querySelector(".fresh")
       if (linked) {
         reveal(linked)
@@ -32,6 +31,7 @@ export function windowOf(room, history) {
       else list.scroll.toEnd()
       grow()
       button()
+      return Boolean(linked)
     },
 
     /** A numbered entry from the line. */
@@ -49,6 +49,7 @@ export function windowOf(room, history) {
       const page = await history.latest()
       if (!page) return null
       late = []
+      list.scroll.more = false
       list.reset(page.entries)
       list.querySelector(".newer")?.remove()
       older()
@@ -81,12 +82,19 @@ export function windowOf(room, history) {
     },
   }
 
+  /** What the address leads to: `#m7`; or `?at=7`, as commands name it, and where 7 has no line the next that has. */
+  function linkedLine() {
+    const seq = /^#m(\d+)$/.exec(location.hash)?.[1]
+    const at = Number(new URLSearchParams(location.search).get("at"))
+    return (seq && list.line(seq)) || (at && list.from(at))
+  }
+
   function older() {
     if (!history.older) list.querySelector(".older")?.remove()
   }
 
   function button() {
-    toLatest.hidden = list.scroll.atEnd && !history.newer
+    toLatest.hidden = list.scroll.atEnd
   }
 
   async function grow() {
@@ -102,11 +110,12 @@ export function windowOf(room, history) {
       const entries = await history.after(list.last)
       if (!entries) return
       list.extend(entries)
-      if (history.newer) return
+      if (history.newer) return grow()
       list.querySelector(".newer")?.remove()
       const known = list.last
       for (const entry of late) if (entry.seq > known) list.apply(entry)
       late = []
+      list.scroll.more = false
       button()
     }
   }

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import suppress
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+from playwright.async_api import TimeoutError as NotThere
 
 PASSWORD = "a sentence to come in with"
 NOWHERE = "about:blank"
+# How long one tries again, in seconds, and how long a try is, in milliseconds.
+LONG = 30
+GLANCE = 1_000
 # A refused page is told of in the console as a fault of the network.
 NO_FAULT = "Failed to load resource"
 
@@ -102,6 +107,15 @@ class Person:
         """Send a text."""
         await self.composer.fill(text)
         await self.composer.press("Enter")
+
+    async def takes(self, tool: str, message: Locator) -> None:
+        """Press a tool of a message. What moves away from under the pointer is pointed at again."""
+        button = message.get_by_role("button", name=tool)
+        async with asyncio.timeout(LONG):
+            while True:
+                await message.hover()
+                with suppress(NotThere):
+                    return await button.click(timeout=GLANCE)
 
     async def presses(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""

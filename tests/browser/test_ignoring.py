@@ -85,8 +85,7 @@ async def test_they_tell_nobody_who_ignores_them_anything(saskia: Person, mateo:
 async def test_a_quote_does_not_say_what_is_hidden(saskia: Person, mateo: Person, rex: Person) -> None:
     await rex.says("the noise itself")
     await saskia.reads("the noise itself")
-    await saskia.message("the noise itself").hover()
-    await saskia.message("the noise itself").get_by_role("button", name="Reply").click()
+    await saskia.takes("Reply", saskia.message("the noise itself"))
     await saskia.says("no")
     quote = mateo.message("no").last.locator(".quote")
     await expect(quote).to_contain_text("the noise itself")

@@ -19,9 +19,7 @@ def _item(person: Person, words: str) -> Locator:
 
 
 async def _opens_menu_of(person: Person, text: str) -> None:
-    message = person.message(text)
-    await message.hover()
-    await message.get_by_role("button", name="More").click()
+    await person.takes("More", person.message(text))
 
 
 async def _opens_menu_at(person: Person, name: str) -> None:

@@ -32,8 +32,7 @@ async def test_server_and_browser_draw_the_same_spoiler(saskia: Person, mateo: P
 async def test_a_quote_does_not_reveal_it(saskia: Person, mateo: Person) -> None:
     await saskia.says("/spoiler the gardener")
     await expect(mateo.log.locator(".spoiler")).to_have_count(1)
-    await mateo.messages.last.hover()
-    await mateo.page.get_by_role("button", name="Reply").click()
+    await mateo.takes("Reply", mateo.messages.last)
     await mateo.says("No!")
     await expect(saskia.message("No!").locator(".quote span")).to_have_text("(spoiler)")
     await saskia.page.reload()

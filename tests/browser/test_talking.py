@@ -97,9 +97,8 @@ async def test_ones_last_message_is_edited_from_the_empty_composer(saskia: Perso
 async def test_leaving_an_edit_brings_back_what_was_being_written(mateo: Person) -> None:
     await mateo.says("one")
     await mateo.reads("one")
-    await mateo.message("one").hover()
     await mateo.composer.fill("half a thou")
-    await mateo.page.get_by_role("button", name="Edit").click()
+    await mateo.takes("Edit", mateo.message("one"))
     await expect(mateo.composer).to_have_value("one")
     await mateo.presses("Escape")
     await expect(mateo.composer).to_have_value("half a thou")
@@ -107,8 +106,7 @@ async def test_leaving_an_edit_brings_back_what_was_being_written(mateo: Person)
 
 async def test_a_reply_quotes_what_it_answers(saskia: Person, mateo: Person) -> None:
     await saskia.says("Who has the key?")
-    await mateo.message("Who has the key?").hover()
-    await mateo.page.get_by_role("button", name="Reply").click()
+    await mateo.takes("Reply", mateo.message("Who has the key?"))
     await mateo.says("I have.")
     await expect(saskia.message("I have.").locator(".quote")).to_contain_text("Who has the key?")
     await saskia.page.reload()
@@ -118,8 +116,7 @@ async def test_a_reply_quotes_what_it_answers(saskia: Person, mateo: Person) -> 
 async def test_a_removed_message_leaves_only_that_there_was_one(saskia: Person, mateo: Person) -> None:
     await mateo.says("my password is 1234")
     await saskia.reads("my password")
-    await mateo.message("my password").hover()
-    await mateo.page.get_by_role("button", name="Remove", exact=True).click()
+    await mateo.takes("Remove", mateo.message("my password"))
     await mateo.page.get_by_role("button", name="Remove", exact=True).click()
     await expect(saskia.message("Message removed by mateo")).to_have_count(1)
     await expect(saskia.log).not_to_contain_text("1234")
@@ -187,6 +184,20 @@ async def test_a_link_into_the_past_leads_on_to_the_present(
         await mateo.page.wait_for_timeout(50)
     words = await mateo.words()
     assert words[words.index("line 40.") :] == [f"line {number}." for number in range(40, 200)] + ["just now"]
+
+
+async def test_an_address_without_its_mark_opens_there_too(
+    saskia: Person, mateo: Person, app: web.Application
+) -> None:
+    await mateo.says("the one")
+    await mateo.reads("the one")
+    seq = await mateo.message("the one").get_attribute("data-seq")
+    await write_lines(app, saskia.name, 200)
+    for address in (f"?at={seq}", f"?at={seq}#m{seq}"):
+        await mateo.opens(f"/rooms/lobby{address}")
+        await expect(mateo.message("the one")).to_be_focused()
+        await expect(mateo.message("the one")).to_be_in_viewport()
+        await expect(mateo.message("line 199.")).to_have_count(0)
 
 
 async def test_comings_and_goings_are_one_line(saskia: Person, meet: Meet) -> None:

@@ -53,6 +53,11 @@ export class MessageList extends HTMLElement {
     return this.querySelector(`#m${Number(seq)}`)
   }
 
+  /** The first line from a number on. */
+  from(seq) {
+    return [...this.querySelectorAll("[data-seq]")].find((line) => Number(line.dataset.seq) >= seq)
+  }
+
   messages() {
     return [...this.querySelectorAll(".message")]
   }
