@@ -6,17 +6,8 @@ from datetime import datetime
 from enum import Enum, IntEnum
 from typing import Any, Self
 
-from chat.errors import (
-    Archived,
-    Banned,
-    Locked,
-    Muted,
-    NotAllowed,
-    NotVoiced,
-    RankTooHigh,
-    Removed,
-    ThatIsYou,
-)
+from chat.errors import ThatIsYou
+from chat.forbidden import Archived, Banned, Locked, Muted, NotAllowed, NotVoiced, RankTooHigh, Removed
 
 
 class Role(IntEnum):

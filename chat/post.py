@@ -10,19 +10,9 @@ from typing import Any
 import msgspec
 
 from accounts.errors import Suspended
-from chat.errors import (
-    Archived,
-    Banned,
-    Locked,
-    Muted,
-    NonceConflict,
-    NoSuchRoom,
-    NotAMember,
-    NotVoiced,
-    Removed,
-    TooFast,
-)
+from chat.errors import NonceConflict, NoSuchRoom, TooFast
 from chat.events import MessagePosted, Person
+from chat.forbidden import Archived, Banned, Locked, Muted, NotAMember, NotVoiced, Removed
 from chat.log import Answer
 from helpers.errors import AppError
 from helpers.line import Row

@@ -16,8 +16,9 @@ from chat.actions import membership, pins, reports, rooms
 from chat.actions.ignored import ignored_by
 from chat.actions.invitations import LOBBY
 from chat.actions.rooms import slug_of
-from chat.errors import Banned, NoSuchRoom, Removed, Unavailable
+from chat.errors import NoSuchRoom, Unavailable
 from chat.events import told_to
+from chat.forbidden import Banned, Removed
 from chat.handed import invitation_of
 from chat.history import PAGE
 from chat.input import require_patience, say, takes_part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.errors import Locked, Muted, NotAMember
+from chat.forbidden import Locked, Muted, NotAMember
 from chat.log import Log
 from chat.members import Member, admit
 from chat.policy import Role

@@ -14,8 +14,9 @@ from accounts.names import fold
 from chat.actions.actors import actor_in, require_hearing
 from chat.actions.named_rooms import require_room_name, room_called, room_to_begin_in
 from chat.comings import leave
-from chat.errors import Busy, NoSuchRoom, Removed, TooFast
+from chat.errors import Busy, NoSuchRoom, TooFast
 from chat.events import Here, MemberJoined, Person, Renamed
+from chat.forbidden import Removed
 from chat.guests import A_FRAME, Guest
 from chat.log import Log
 from chat.members import admit, member_in

@@ -15,8 +15,9 @@ from accounts.models import User
 from accounts.names import clean_name, name_key
 from chat.actions.actors import actor_in
 from chat.actions.ruling import require_here, require_room
-from chat.errors import Already, Archived, Muted, NotSet
+from chat.errors import Already, NotSet
 from chat.events import MemberAdded, MemberRemovedSelf
+from chat.forbidden import Archived, Muted
 from chat.log import Answer, Log, Request
 from chat.members import (
     MEMBER_COLUMNS,

@@ -11,8 +11,9 @@ from accounts.actions import Newcomer, enrol
 from accounts.models import User
 from accounts.site import read_site
 from chat.actions import rooms
-from chat.errors import Disabled, SlugTaken
+from chat.errors import SlugTaken
 from chat.events import MemberAdded
+from chat.forbidden import Disabled
 from chat.log import Log
 from chat.members import Member, find_room
 from chat.models import Room

@@ -15,8 +15,9 @@ from chat.actions.hearing import heard_everywhere
 from chat.actions.invitations import hash_of
 from chat.actions.ruling import keep_act, named_over, require_room, require_rule
 from chat.comings import leave
-from chat.errors import Already, Archived, Disabled, NoGuest, NotHere, NotSet
+from chat.errors import Already, NoGuest, NotHere, NotSet
 from chat.events import MemberAdded, MemberKicked
+from chat.forbidden import Archived, Disabled
 from chat.log import Answer, Log, Request
 from chat.members import Member
 from chat.models import Room

@@ -12,18 +12,9 @@ from chat.actions.actors import actor_in, require_hearing
 from chat.actions.elsewhere import room_meant
 from chat.actions.hearing import heard_everywhere
 from chat.comings import leave as see_out
-from chat.errors import (
-    Already,
-    Archived,
-    Conflict,
-    DirectRoom,
-    Disabled,
-    LastOwner,
-    NoSuchRoom,
-    NotAMember,
-    TooLong,
-)
+from chat.errors import Already, Conflict, DirectRoom, LastOwner, NoSuchRoom, TooLong
 from chat.events import MemberAdded, MemberRemovedSelf, Renamed
+from chat.forbidden import Archived, Disabled, NotAMember
 from chat.log import Answer, Request
 from chat.members import Member, admit
 from chat.models import Room

@@ -9,8 +9,9 @@ import msgspec
 
 from chat.actions.actors import actor_in
 from chat.actions.ruling import keep_act, require_rule
-from chat.errors import Archived, EditWindow, Gone, NoMessage, NotYours
+from chat.errors import EditWindow, Gone, NoMessage
 from chat.events import MessageEdited, MessageRemoved
+from chat.forbidden import Archived, NotYours
 from chat.log import Answer, Log, Repeated, Request
 from chat.members import Member
 from chat.models import Room

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from chat.actions.actors import actor_in
-from chat.errors import Already, NotAMember, NotSet
+from chat.errors import Already, NotSet
+from chat.forbidden import NotAMember
 from chat.log import Answer, Repeated, Request
 from chat.members import Member, admit, find_room, member_in
 from chat.models import Room

@@ -13,8 +13,9 @@ import peewee
 from chat.actions.actors import actor_in
 from chat.actions.messages import require_speech_of
 from chat.actions.ruling import keep_act, require_rule
-from chat.errors import BadSlug, Disabled, NotSet, ReservedSlug, SlugTaken
+from chat.errors import BadSlug, NotSet, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
+from chat.forbidden import Disabled
 from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, find_room, room_of
 from chat.models import Room

@@ -17,8 +17,9 @@ from chat.actions.confirming import expect, is_done
 from chat.actions.elsewhere import room_meant
 from chat.actions.messages import names_in
 from chat.actions.ruling import named_over, require_rule
-from chat.errors import Archived, NotSet
+from chat.errors import NotSet
 from chat.events import MessagePosted
+from chat.forbidden import Archived
 from chat.log import Answer, Log, Repeated, Request, digest
 from chat.members import Member
 from chat.models import Room

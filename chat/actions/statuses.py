@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from chat.actions.actors import actor_in
-from chat.errors import Muted, NotSet
+from chat.errors import NotSet
 from chat.events import Person
+from chat.forbidden import Muted
 from chat.log import Answer, Log, Repeated, Request
 from chat.members import Member
 from chat.models import Room

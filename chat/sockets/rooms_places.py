@@ -9,7 +9,8 @@ from uuid import UUID
 
 from chat.actions import membership
 from chat.connection import Connection
-from chat.errors import Banned, NoSuchRoom, Removed
+from chat.errors import NoSuchRoom
+from chat.forbidden import Banned, Removed
 from chat.members import Member, address_of, admit, enter, member_in, memberships_of
 from chat.node import Node
 from chat.presence import ANYWHERE, Mark

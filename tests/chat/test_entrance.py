@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat.errors import Banned, NoSuchRoom, Removed
+from chat.errors import NoSuchRoom
 from chat.events import Person
+from chat.forbidden import Banned, Removed
 from chat.members import enter
 from chat.node import Node
 from chat.policy import Role

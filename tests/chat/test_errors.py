@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat import errors
+from chat import errors, forbidden
 from chat.times import FOR_EVER
 from helpers.errors import AppError
 
@@ -39,18 +39,18 @@ SAID: list[tuple[AppError, str, str]] = [
     ),
     (errors.ConfirmExpired(), "confirm_expired", "That code has run out. Run the command again."),
     (
-        errors.Disabled(),
+        forbidden.Disabled(),
         "disabled",
         "The site admin switched this off. Ask an admin of the site if you need it.",
     ),
     (
-        errors.NotAllowed("owners", room="lobby", command="clear"),
+        forbidden.NotAllowed("owners", room="lobby", command="clear"),
         "no_permission",
         "Only owners of #lobby can /clear. Ask one of them.",
     ),
-    (errors.NotAllowed(), "no_permission", "Only moderators can do that. Ask one of them."),
+    (forbidden.NotAllowed(), "no_permission", "Only moderators can do that. Ask one of them."),
     (
-        errors.RankTooHigh("ann", "an owner"),
+        forbidden.RankTooHigh("ann", "an owner"),
         "rank",
         "@ann is an owner; you can only act on lower ranks. Talk to a site admin.",
     ),
@@ -69,27 +69,27 @@ SAID: list[tuple[AppError, str, str]] = [
     (errors.Conflict(), "conflict", "That name is taken. Choose another."),
     (errors.SlugTaken("lobby"), "conflict", "There is a room #lobby already. Choose another name."),
     (
-        errors.Archived("lobby"),
+        forbidden.Archived("lobby"),
         "archived",
         "#lobby is archived and read-only. An owner can bring it back: /unarchive.",
     ),
     (
-        errors.Muted(SOON, reason="links", now=NOW),
+        forbidden.Muted(SOON, reason="links", now=NOW),
         "muted",
         "You are muted until 14:12 UTC (links). Your text is kept. A moderator can let you speak sooner.",
     ),
     (
-        errors.Banned(NOW + timedelta(days=8), room="lobby", now=NOW),
+        forbidden.Banned(NOW + timedelta(days=8), room="lobby", now=NOW),
         "banned",
         "You are banned from #lobby until 28 November. Come back then, or ask a moderator.",
     ),
     (
-        errors.Banned(FOR_EVER, room="lobby", reason="spam", now=NOW),
+        forbidden.Banned(FOR_EVER, room="lobby", reason="spam", now=NOW),
         "banned",
         "You are banned from #lobby for ever (spam). Only a moderator can let you back in: ask one.",
     ),
     (
-        errors.Removed(NOW + timedelta(seconds=41), room="lobby", reason="off topic", now=NOW),
+        forbidden.Removed(NOW + timedelta(seconds=41), room="lobby", reason="off topic", now=NOW),
         "removed",
         "You were removed from #lobby (off topic). You may come back in 41 s.",
     ),
@@ -113,15 +113,15 @@ SAID: list[tuple[AppError, str, str]] = [
 PLAIN = [
     errors.LastOwner(),
     errors.NoSuchRoom(),
-    errors.NotAMember("lobby"),
+    forbidden.NotAMember("lobby"),
     errors.BadSlug(),
     errors.ReservedSlug("new"),
-    errors.Locked("lobby"),
-    errors.NotVoiced("lobby"),
+    forbidden.Locked("lobby"),
+    forbidden.NotVoiced("lobby"),
     errors.Empty(),
     errors.Unreadable(),
     errors.Gone(),
-    errors.NotYours(),
+    forbidden.NotYours(),
     errors.NoMessage(),
     errors.EditWindow(3),
     errors.DirectRoom(),
@@ -150,11 +150,12 @@ def test_a_refusal_is_whole_sentences_without_an_outcry(error: AppError) -> None
     assert error.told()["message"] == error.text
 
 
-def test_every_refusal_of_this_file_is_tried_here() -> None:
+def test_every_refusal_of_a_room_is_tried_here() -> None:
     own = {
         thing
-        for thing in vars(errors).values()
-        if isinstance(thing, type) and thing.__module__ == "chat.errors"
+        for module in (errors, forbidden)
+        for thing in vars(module).values()
+        if isinstance(thing, type) and thing.__module__ == module.__name__
     }
     assert own == {type(error) for error in EVERY}
 
@@ -166,6 +167,11 @@ def test_every_refusal_of_this_file_is_tried_here() -> None:
 def test_only_what_passes_by_itself_is_temporary(error: AppError, temporary: bool) -> None:
     assert error.told()["temporary"] is temporary
     assert ("retry_after" in error.told()) is temporary
+
+
+@pytest.mark.parametrize("error", EVERY, ids=lambda error: type(error).__name__)
+def test_only_who_may_not_is_answered_with_403(error: AppError) -> None:
+    assert (error.status == 403) is (type(error).__module__ == forbidden.__name__)
 
 
 def test_the_field_at_fault_is_told() -> None:

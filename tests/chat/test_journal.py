@@ -17,21 +17,9 @@ from redis.asyncio import Redis
 
 from accounts.errors import Suspended
 from aiochat.settings import Settings
-from chat.errors import (
-    Archived,
-    Banned,
-    Busy,
-    Locked,
-    Muted,
-    NonceConflict,
-    NoSuchRoom,
-    NotAMember,
-    NotVoiced,
-    Removed,
-    Unavailable,
-    Unreadable,
-)
+from chat.errors import Busy, NonceConflict, NoSuchRoom, Unavailable, Unreadable
 from chat.events import Batch, MessagePosted, Person, TopicChanged
+from chat.forbidden import Archived, Banned, Locked, Muted, NotAMember, NotVoiced, Removed
 from chat.journal import Journal
 from chat.log import Answer, Repeated, Request, digest
 from chat.post import Post

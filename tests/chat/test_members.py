@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat.errors import Banned, NoSuchRoom, Removed
+from chat.errors import NoSuchRoom
 from chat.events import Person
+from chat.forbidden import Banned, Removed
 from chat.members import enter, find_room, member_in
 from chat.policy import Role
 from helpers.database import Manager

@@ -13,8 +13,9 @@ from aiochat.settings import Settings
 from chat import epoch
 from chat.actions import moderation
 from chat.connection import CloseCode
-from chat.errors import Busy, LastOwner, NotAllowed
+from chat.errors import Busy, LastOwner
 from chat.events import Person
+from chat.forbidden import NotAllowed
 from chat.log import Answer
 from chat.members import Member, find_room
 from chat.node import Node

@@ -7,17 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.errors import (
-    Archived,
-    Banned,
-    Locked,
-    Muted,
-    NotAllowed,
-    NotVoiced,
-    RankTooHigh,
-    Removed,
-    ThatIsYou,
-)
+from chat.errors import ThatIsYou
+from chat.forbidden import Archived, Banned, Locked, Muted, NotAllowed, NotVoiced, RankTooHigh, Removed
 from chat.policy import (
     LEAST_ROLE,
     Permission,

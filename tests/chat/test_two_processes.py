@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from chat.actions import messages, moderation
-from chat.errors import LastOwner, Muted, NotAllowed
+from chat.errors import LastOwner
+from chat.forbidden import Muted, NotAllowed
 from chat.input import say
 from chat.log import Request
 from chat.members import find_room, member_in

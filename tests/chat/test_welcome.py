@@ -9,7 +9,7 @@ import pytest
 
 from chat.actions import invitations, rooms
 from chat.actions.invitations import NoInvitation
-from chat.errors import NotAllowed
+from chat.forbidden import NotAllowed
 from chat.members import enter
 from chat.policy import Role
 from tests.people import PASSWORD, House, Person

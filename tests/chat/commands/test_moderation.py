@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chat.actions import messages, moderation
-from chat.errors import Removed
+from chat.forbidden import Removed
 from chat.log import Request
 from chat.members import Member, find_room, member_in
 from chat.models import Room
