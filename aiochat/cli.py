@@ -15,7 +15,8 @@ from typing import NoReturn
 
 import click
 
-from aiochat import __version__, backup, children, doctor, listening, welcome, workers
+from aiochat import __version__, backup, children, doctor, listening, restore, welcome, workers
+from aiochat.backup_file import STANDARD
 from aiochat.housekeeping import room, user
 from aiochat.knock import knock
 from aiochat.start import started
@@ -102,14 +103,14 @@ def back_up(file: Path) -> None:
         counts = backup.write(settings.database_url, file)
         click.echo(
             f"{file} holds {counts['rooms']} rooms with {counts['messages']:,} entries.",
-            err=file == backup.STANDARD,
+            err=file == STANDARD,
         )
 
 
-@main.command()
+@main.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--replace", "over", is_flag=True, help="Overwrite the people and rooms that are here.")
-def restore(file: Path, over: bool) -> None:
+def put_back(file: Path, over: bool) -> None:
     """Put a backup in the place of what is here, under a new epoch; who is connected reads their rooms anew.
 
     As FILE, - is the standard input.
@@ -119,8 +120,8 @@ def restore(file: Path, over: bool) -> None:
         logging.getLogger("psycopg").setLevel(logging.ERROR)
         assert settings.database_url is not None
         assert settings.redis_url is not None
-        counts = backup.read(settings.database_url, file, replace=over)
-        backup.forget_heads(settings.redis_url)
+        counts = restore.put_back(settings.database_url, file, replace=over)
+        restore.forget_heads(settings.redis_url)
         click.echo(f"{counts['rooms']} rooms with {counts['messages']:,} entries are back.")
 
 
@@ -130,8 +131,8 @@ def new_epoch() -> None:
     with started(read_settings(), say) as settings:
         assert settings.database_url is not None
         assert settings.redis_url is not None
-        backup.begin_epoch(settings.database_url)
-        backup.forget_heads(settings.redis_url)
+        restore.begin_epoch(settings.database_url)
+        restore.forget_heads(settings.redis_url)
         click.echo("A new epoch has begun.")
 
 

@@ -17,8 +17,8 @@ import pytest
 from peewee_migrate import Router
 from redis import Redis
 
-from aiochat import backup
-from aiochat.backup import BadBackup
+from aiochat import backup, restore
+from aiochat.backup_file import BadBackup
 from aiochat.embedded import Servers
 from aiochat.migrate import migrate
 from aiochat.settings import MIGRATIONS
@@ -129,7 +129,7 @@ def test_an_empty_database_takes_a_backup_and_gives_none(file: Path, other: str,
     with pytest.raises(Trouble, match="no site yet"):
         backup.write(other, tmp_path / "nothing")
     assert not list(tmp_path.glob("nothing*"))
-    backup.read(other, file)
+    restore.put_back(other, file)
     assert words(other) == ["hello, hello, hello"]
 
 
@@ -183,7 +183,7 @@ def test_of_a_file_that_was_altered_nothing_is_taken(url: str, file: Path, tmp_p
     for content in altered(gzip.decompress(file.read_bytes())):
         broken.write_bytes(content)
         with pytest.raises(Trouble, match=r"(?i)nothing was changed|no backup|of which nothing is known"):
-            backup.read(url, broken, replace=True)
+            restore.put_back(url, broken, replace=True)
         assert words(url) == ["hello, hello, hello"]
         assert epoch(url) == before
 
@@ -192,11 +192,11 @@ def test_an_older_backup_that_turns_out_to_be_broken_changes_nothing(url: str, o
     plain, done = gzip.decompress(older.read_bytes()), history(url)
     older.write_bytes(gzip.compress(plain.replace(b"long ago", b"long\tago")))
     with pytest.raises(Trouble, match="Nothing was changed"):
-        backup.read(url, older, replace=True)
+        restore.put_back(url, older, replace=True)
     assert words(url) == ["hello, hello, hello"]
     assert history(url) == done
     older.write_bytes(gzip.compress(plain))
-    backup.read(url, older, replace=True)
+    restore.put_back(url, older, replace=True)
     assert words(url) == ["long ago"]
     assert history(url) == done
 
@@ -206,7 +206,7 @@ def test_to_tables_of_a_newer_version_nothing_is_done(url: str, file: Path) -> N
         line.execute("INSERT INTO migratehistory (name, migrated_at) VALUES ('999_far_off', now())")
         try:
             with pytest.raises(Trouble, match=r"999_far_off.*update"):
-                backup.read(url, file, replace=True)
+                restore.put_back(url, file, replace=True)
         finally:
             line.execute("DELETE FROM migratehistory WHERE name = '999_far_off'")
     assert words(url) == ["hello, hello, hello"]
@@ -311,13 +311,13 @@ def test_a_restore_does_not_keep_the_site_waiting_for_somebody_slow(
 def test_a_backup_that_holds_nothing_of_ours_is_none(url: str, tmp_path: Path) -> None:
     (tmp_path / "words").write_text("hello")
     with pytest.raises(BadBackup, match="not a whole backup"):
-        backup.read(url, tmp_path / "words", replace=True)
+        restore.put_back(url, tmp_path / "words", replace=True)
 
 
 def test_without_postgresql_it_is_said(other: str, file: Path) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
     with pytest.raises(Trouble, match="PostgreSQL does not take the backup"):
-        backup.read(nowhere, file)
+        restore.put_back(nowhere, file)
     with pytest.raises(Trouble, match="PostgreSQL broke off"):
         backup.write(nowhere, file.with_name("none"))
     migrate(other)

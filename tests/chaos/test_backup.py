@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from peewee_migrate import Router
 
-from aiochat import backup
-from aiochat.backup import BadBackup
+from aiochat import backup, restore
+from aiochat.backup_file import BadBackup
 from aiochat.migrate import migrate
 from aiochat.settings import MIGRATIONS
 from aiochat.trouble import Trouble
@@ -74,7 +74,7 @@ async def test_what_is_put_back_is_row_by_row_what_was_there(
     counts = await asyncio.to_thread(backup.write, url, file)
     assert file.stat().st_mode & 0o077 == 0
     assert counts == {table: len(found) for table, found in kept.items()}
-    assert await asyncio.to_thread(backup.read, elsewhere, file) == counts
+    assert await asyncio.to_thread(restore.put_back, elsewhere, file) == counts
     for table in kept:
         if table != "site":
             assert rows(elsewhere, table) == kept[table]
@@ -138,7 +138,7 @@ async def test_of_every_table_each_row_comes_back(elsewhere: str, tmp_path: Path
     backup.write(elsewhere, file)
     with psycopg.connect(elsewhere) as line:
         line.execute("TRUNCATE " + ", ".join(table for table in kept if table != "site"))
-    backup.read(elsewhere, file, replace=True)
+    restore.put_back(elsewhere, file, replace=True)
     for table in kept:
         if table != "site":
             assert rows(elsewhere, table) == kept[table], table
@@ -159,7 +159,7 @@ async def test_a_backup_made_while_people_speak_is_one_moment(
     for number in range(5):
         file = tmp_path / f"{number}.backup"
         await asyncio.to_thread(backup.write, url, file)
-        await asyncio.to_thread(backup.read, elsewhere, file, replace=True)
+        await asyncio.to_thread(restore.put_back, elsewhere, file, replace=True)
         with psycopg.connect(elsewhere) as line:
             uneven = line.execute(
                 "SELECT slug, last_seq, (SELECT max(seq) FROM messages m WHERE m.room_id = r.id), "
@@ -174,7 +174,7 @@ async def test_half_a_backup_changes_nothing(play: Play, elsewhere: str, tmp_pat
     await something_is_said(play, 5)
     whole = tmp_path / "whole.backup"
     backup.write(play.site.servers.database_url, whole)
-    backup.read(elsewhere, whole)
+    restore.put_back(elsewhere, whole)
     before = rows(elsewhere, "messages")
     data, half = whole.read_bytes(), tmp_path / "half.backup"
     plain = gzip.decompress(data)
@@ -187,7 +187,7 @@ async def test_half_a_backup_changes_nothing(play: Play, elsewhere: str, tmp_pat
     ):
         half.write_bytes(broken)
         with pytest.raises(BadBackup):
-            backup.read(elsewhere, half, replace=True)
+            restore.put_back(elsewhere, half, replace=True)
         assert rows(elsewhere, "messages") == before
 
 
@@ -195,11 +195,11 @@ async def test_people_are_not_overwritten_by_accident(play: Play, tmp_path: Path
     url, file = play.site.servers.database_url, tmp_path / "site.backup"
     backup.write(url, file)
     with pytest.raises(Trouble, match="--replace"):
-        backup.read(url, file)
+        restore.put_back(url, file)
     with pytest.raises(Trouble, match="exists already"):
         backup.write(url, file)
     with pytest.raises(Trouble, match="no file"):
-        backup.read(url, tmp_path / "nothing")
+        restore.put_back(url, tmp_path / "nothing")
 
 
 async def test_an_older_sites_backup_is_brought_up_to_date(
@@ -217,7 +217,7 @@ async def test_an_older_sites_backup_is_brought_up_to_date(
         line.execute("INSERT INTO rooms (slug, title) VALUES ('attic', 'Attic')")
     file = tmp_path / "older.backup"
     backup.write(older, file)
-    backup.read(elsewhere, file)
+    restore.put_back(elsewhere, file)
     assert tables(elsewhere) == tables(url)
     with psycopg.connect(elsewhere) as line:
         assert line.execute("SELECT name FROM users WHERE id > 0").fetchall() == [("ann",)]
@@ -228,7 +228,7 @@ async def test_of_a_newer_site_nothing_is_taken(play: Play, elsewhere: str, tmp_
     file = tmp_path / "newer.backup"
     file.write_bytes(gzip.compress(b'{"aiochat": 1, "migrations": ["001_initial", "999_far_off"]}\n'))
     with pytest.raises(BadBackup, match="999_far_off"):
-        backup.read(elsewhere, file)
+        restore.put_back(elsewhere, file)
 
 
 async def test_a_backup_put_back_under_live_clients_mixes_no_numbers(play: Play, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ async def test_a_backup_put_back_under_live_clients_mixes_no_numbers(play: Play,
     play.book.sent = drafts
     for client in play.clients:
         client.pausing.clear()
-    await asyncio.to_thread(backup.read, url, file, replace=True)
+    await asyncio.to_thread(restore.put_back, url, file, replace=True)
     async with asyncio.timeout(30):
         while any(client.live for client in play.clients):
             await play.book.changes()
