@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from aiohttp_session import get_session
 
-from accounts.errors import BadCsrf, BadForm
+from accounts.errors import BadCsrf
+from accounts.forms import read_fields
 from accounts.keys import SECRET
 from accounts.storage import COOKIE, ID
 from helpers.middlewares import SAFE_METHODS, WELCOMES, is_own_origin
@@ -60,11 +61,7 @@ async def _is_ours(request: web.Request) -> bool:
         origin = request.headers.get("Origin")
         # Without a cookie there is nothing a foreign page could borrow.
         return _cookie(request) is None if origin is None else is_own_origin(request, origin)
-    try:
-        form = await request.post()
-    except (ValueError, LookupError) as error:
-        raise BadForm from error
-    token = form.get(FIELD)
+    token = (await read_fields(request)).get(FIELD)
     return isinstance(token, str) and _fits(request, token)
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
+from aiohttp.web_request import FileField
+from multidict import MultiDictProxy
 
 from accounts.errors import BadForm
 from helpers.errors import AppError
 
 MOST_TYPED = 4096
+# What aiohttp raises where a body is not what its headers, or those of one of its parts, say.
+UNREADABLE = (ValueError, LookupError, RuntimeError, HttpProcessingError, RequestPayloadError)
 
 
 @dataclass(slots=True)
@@ -38,10 +44,7 @@ async def read_form(request: web.Request, *names: str, most: int = MOST_TYPED) -
 
     Raises `BadForm`.
     """
-    try:
-        posted = await request.post()
-    except (ValueError, LookupError) as error:
-        raise BadForm from error
+    posted = await read_fields(request)
     values: dict[str, str] = {}
     for name in names:
         typed = posted.get(name, "")
@@ -49,6 +52,14 @@ async def read_form(request: web.Request, *names: str, most: int = MOST_TYPED) -
         if len(values[name]) > most:
             raise BadForm
     return Form(values)
+
+
+async def read_fields(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | FileField]:
+    """All that a form sent, as it came. Raises `BadForm`."""
+    try:
+        return await request.post()
+    except UNREADABLE as error:
+        raise BadForm from error
 
 
 def empty_form(**values: str) -> Form:

@@ -6,10 +6,13 @@ import json
 import logging
 import sys
 import time
+import warnings
 from typing import Any
 
-from aiohttp import web
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 LINE = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 # These tell in detail, at INFO, what only their own developers need.
@@ -17,7 +20,14 @@ QUIET = ("asyncio", "peewee_migrate", "peewee_async", "psycopg.pool")
 # These warn of every odd header and cookie, so anybody could fill the log.
 ODD = ("aiohttp.websocket", "aiohttp_session")
 SILENT = ("aiochat.migrate.details",)
-SECRETS = ("setup", "join", "hooks")
+SERVER = "aiohttp.server"
+SECRETS = ("setup", "join", "reset", "hooks")
+
+
+def is_of_the_house(record: logging.LogRecord) -> bool:
+    """False where aiohttp tells, with a traceback, of bytes that are no request: anybody can send them."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, HttpProcessingError | RequestPayloadError)
 
 
 class JsonLines(logging.Formatter):
@@ -63,3 +73,8 @@ def configure(level: str, form: str) -> None:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
+    if level != "debug":
+        logging.getLogger(SERVER).addFilter(is_of_the_house)
+    # Each is remembered for ever by what it says, so anybody could fill the memory, too.
+    for odd in (BadContentDispositionHeader, BadContentDispositionParam):
+        warnings.simplefilter("ignore", odd)

@@ -208,12 +208,12 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 
 def _where(request: web.Request) -> str:
-    """The path, for the log, without what it holds of secrets."""
+    """The path, for the log, without what it holds of secrets, nor anything that could begin a line of its own."""
     path = request.path
     for name in ("secret", "token"):
         value = request.match_info.get(name)
         path = path.replace(value, "…") if value else path
-    return path
+    return "".join(letter if letter.isprintable() else f"%{ord(letter):02X}" for letter in path)
 
 
 async def _tell(request: web.Request, error: AppError) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import aiohttp_jinja2
 import msgspec
 from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
 from aiohttp_session import get_session
 from redis.asyncio import Redis
 
@@ -39,6 +40,13 @@ class BadJson(AppError):
 
     code = "bad_json"
     message = "The body must be JSON: {problem}."
+
+
+class BadBody(AppError):
+    """The body is not encoded as its headers say."""
+
+    code = "bad_request"
+    message = "The body is not what its Content-Encoding and Transfer-Encoding say. Send it as it is."
 
 
 class TooLarge(AppError):
@@ -74,7 +82,7 @@ def found(value: T | None) -> T:
 async def read_json(request: web.Request, kind: type[T], *, limit: int = 65536) -> T:
     """The body of a request as a `kind`, usually a `msgspec.Struct`; at most `limit` bytes.
 
-    Raises `BadJson`, `TooLarge`, and `BadFrame` naming the field that does not fit.
+    Raises `BadJson`, `BadBody`, `TooLarge`, and `BadFrame` naming the field that does not fit.
     """
     if request.content_type != "application/json":
         raise BadJson(problem="send it with Content-Type: application/json")
@@ -90,14 +98,17 @@ async def read_json(request: web.Request, kind: type[T], *, limit: int = 65536) 
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """The body of a request as it came, at most `limit` bytes. Raises `TooLarge`."""
+    """The body of a request as it came, at most `limit` bytes. Raises `TooLarge`, `BadBody`."""
     if (request.content_length or 0) > limit:
         raise TooLarge(limit=limit)
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge(limit=limit)
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise TooLarge(limit=limit)
+    except RequestPayloadError as error:
+        raise BadBody from error
     return bytes(body)
 
 

@@ -124,6 +124,34 @@ async def test_a_form_that_cannot_be_read_is_refused_also_with_its_token(visitor
         assert "could not be read" in await answer.text()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Transfer-Encoding: foo",
+        "Content-Transfer-Encoding: base64",
+        "Content-Type: text/plain; charset=nope",
+        "Content-Type: multipart/mixed; boundary=c",
+        "No header",
+        ": none either",
+    ],
+)
+async def test_a_part_of_a_form_that_cannot_be_read_is_refused(visitor: Visitor, head: str) -> None:
+    csrf = (await visitor.opens("/login")).csrf
+    body = f'--b\r\nContent-Disposition: form-data; name="name"\r\n{head}\r\n\r\nann\r\n--b--\r\n'
+    for token in ({}, {"X-CSRF-Token": csrf}):
+        headers = {"Content-Type": "multipart/form-data; boundary=b", "Accept": "application/json", **token}
+        async with visitor.client.post("/login", data=body, headers=headers) as answer:
+            assert answer.status == 400
+            assert (await answer.json())["error"]["code"] == "bad_form"
+
+
+async def test_a_form_that_is_not_encoded_as_it_says_is_refused(visitor: Visitor) -> None:
+    headers = {"Content-Type": FORM, "Content-Encoding": "gzip", "Content-Length": "8"}
+    async with visitor.client.post("/login", data=b"name=ann", headers=headers) as answer:
+        assert answer.status == 400
+        assert "could not be read" in await answer.text()
+
+
 async def test_an_address_that_is_none_says_so_first(visitor: Visitor) -> None:
     assert (await visitor.sends("/nowhere", {})).status == 404
     assert (await visitor.sends("/healthz", {})).status == 405

@@ -246,6 +246,14 @@ class TestRefusals:
         await site.get(f"/fail/{how}")
         assert bool([each for each in caplog.records if each.levelno >= logging.ERROR]) is (how == "fault")
 
+    async def test_no_address_forges_a_line_of_the_log(
+        self, opens: Open, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        site = await opens()
+        await site.get("/fail/ä%0a2026-11-21 forged%1b[2J%e2%80%ae")
+        [told] = [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
+        assert told == "GET /fail/ä%0A2026-11-21 forged%1B[2J%202E failed"
+
     async def test_a_way_elsewhere_is_no_refusal(self, opens: Open) -> None:
         answer = await (await opens()).get("/leave", allow_redirects=False)
         assert (answer.status, answer.headers["Location"]) == (303, "/elsewhere")

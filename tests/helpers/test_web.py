@@ -95,6 +95,14 @@ async def test_a_body_without_a_length_is_cut_off_at_the_limit(client: Client) -
     assert answer.status == 413
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(client: Client, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding, "Content-Length": "15"}
+    answer = await client.post("/api/wish", data=b'{"text": "tea"}', headers=headers)
+    assert answer.status == 400
+    assert (await answer.json())["error"]["code"] == "bad_request"
+
+
 @pytest.mark.parametrize(
     ("query", "paging"),
     [
