@@ -1,4 +1,4 @@
-"""A careful client of `aiochat.v2`: gap rule, outbox with nonces, resume, back-off. It trusts only its own log."""
+"""A careful client of `aiochat.v2`: gap rule, resume, back-off. It trusts only its own log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from chaos.book import Book, Sent
+from chaos.book import Book
+from chaos.outbox import Outbox
 from chaos.view import Frame, View
 from chaos.wire import Wire
 
@@ -20,18 +21,9 @@ PROTOCOL = "aiochat.v2"
 OPEN_WITHIN = 10.0
 SILENCE = 18.0
 PING_EVERY = 4.0
-ACK_WITHIN = 30.0
 PAGE = 200
 COME_BACK = frozenset({1001, 1005, 1006, *range(1011, 1015), *range(4000, 4500)})
-OUT, REMOVED, UNWANTED = 401, 403, frozenset({401, 403, 404})
-
-
-class Gone(Exception):
-    """The line is down; `code` says how it ended."""
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(f"{code} {reason}")
-        self.code = code
+OUT, REMOVED = 401, 403
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,7 @@ class Client:
         self.stopped: str | None = None
         self.pausing = asyncio.Event()
         self.pausing.set()
-        self.outbox: dict[str, Frame] = {}
+        self.outbox = Outbox(name, person.id, room, book, rng, self._write)
         self._book = book
         self._rng = rng
         self._shortest = shortest
@@ -82,7 +74,6 @@ class Client:
         self._away_since = 0.0
         self.returns = 0
         self.last_away = 0.0
-        self._number = 0
         self._may_be_out_until = 0.0
 
     # -- life ------------------------------------------------------------------------------------------------
@@ -182,8 +173,7 @@ class Client:
             self._book.closes[str(code)] += 1
         self.live = False
         self._resuming = False
-        for nonce in self.outbox:
-            self._book.sent[nonce].written = 0.0
+        self.outbox.close()
         self.view.forget_early()
         self._book.ring()
 
@@ -196,13 +186,7 @@ class Client:
         while not socket.closed:
             await asyncio.sleep(PING_EVERY)
             await socket.send_str('{"type":"ping"}')
-            now = asyncio.get_running_loop().time()
-            for nonce in self.outbox:
-                sent = self._book.sent[nonce]
-                if now - sent.since > ACK_WITHIN * (1 + sent.tries):
-                    sent.tries += 1
-                    self._book.errors["no answer in time"] += 1
-                    await self._write(self.outbox[nonce])
+            await self.outbox.remind()
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> int:
         self.out_at = None
@@ -224,7 +208,7 @@ class Client:
             case "hello":
                 await self._greeted(frame)
             case "ack":
-                self._acknowledged(frame)
+                self.outbox.acknowledged(frame)
             case "error":
                 self._refused(frame)
             case "resumed":
@@ -239,7 +223,7 @@ class Client:
             self._epoch = hello["epoch"]
             self.view.begin(hello["head"])
             self._back(recovered=True)
-            await self._send_all()
+            await self.outbox.open()
             return
         if hello["epoch"] != self._epoch:
             self._book.resumes["another epoch"] += 1
@@ -264,7 +248,7 @@ class Client:
                     f"{self.name}: resumed at {frame['head']}, but heard only up to {self.view.last}"
                 )
         self._back(recovered=frame["recovered"])
-        await self._send_all()
+        await self.outbox.open()
 
     def _back(self, *, recovered: bool) -> None:
         self.live = True
@@ -274,6 +258,14 @@ class Client:
             self.returns += 1
             self._book.longest_away = max(self._book.longest_away, self.last_away)
         self._book.ring()
+
+    def _refused(self, error: Frame) -> None:
+        self._book.errors[error["code"]] += 1
+        self._book.refused[self.name] += 1
+        if error.get("nonce"):
+            self.outbox.refused(error)
+        elif self._resuming:
+            self._book.errors[f"while resuming: {error['code']}"] += 1
 
     async def _hear_numbered(self, frame: Frame) -> None:
         if "seq" not in frame:
@@ -317,24 +309,7 @@ class Client:
 
     async def send(self, kind: str, *, target: int = 0, text: str = "") -> str:
         """Ask for something; it stays in the outbox until it is answered. Its nonce."""
-        self._number += 1
-        nonce = f"{self.name}-{self._number}"
-        frame: Frame = {"type": kind, "nonce": nonce}
-        if kind != "remove":
-            frame["text"] = text
-        if target:
-            frame["target"] = target
-        self._book.sent[nonce] = Sent(
-            self.person.id, self.room, kind, text, target, asyncio.get_running_loop().time()
-        )
-        self.outbox[nonce] = frame
-        if self.live:
-            await self._write(frame)
-        return nonce
-
-    async def _send_all(self) -> None:
-        for frame in list(self.outbox.values()):
-            await self._write(frame)
+        return await self.outbox.send(kind, target=target, text=text)
 
     async def _write(self, frame: Frame) -> None:
         socket = self._socket
@@ -346,44 +321,6 @@ class Client:
             await socket.send_str(msgspec.json.encode(frame).decode())
         except (aiohttp.ClientError, OSError):
             return
-
-    def _answered(self, sent: Sent) -> None:
-        """However it was answered: nobody is to wait long for that."""
-        if sent.written:
-            took = asyncio.get_running_loop().time() - sent.written
-            self._book.longest_answer = max(self._book.longest_answer, took)
-
-    def _acknowledged(self, ack: Frame) -> None:
-        if self.outbox.pop(ack["nonce"], None) is None:
-            return
-        book, sent = self._book, self._book.sent[ack["nonce"]]
-        self._answered(sent)
-        sent.acked, sent.seq = True, ack.get("seq", 0)
-        book.acked += 1
-        book.repeated += bool(ack.get("duplicate"))
-        book.longest_ack = max(book.longest_ack, asyncio.get_running_loop().time() - sent.since)
-        book.ring()
-
-    def _refused(self, error: Frame) -> None:
-        book, nonce = self._book, error.get("nonce")
-        book.errors[error["code"]] += 1
-        book.refused[self.name] += 1
-        if nonce is None and self._resuming:
-            self._book.errors[f"while resuming: {error['code']}"] += 1
-        if nonce is None or nonce not in self.outbox:
-            return
-        self._answered(book.sent[nonce])
-        if error["temporary"]:
-            pause = float(error.get("retry_after") or 0.3 + self._rng.random())
-            asyncio.get_running_loop().call_later(pause, self._try_again, nonce)
-            return
-        del self.outbox[nonce]
-        book.sent[nonce].refused = error["code"]
-        book.ring()
-
-    def _try_again(self, nonce: str) -> None:
-        if nonce in self.outbox and self.live:
-            asyncio.get_running_loop().create_task(self._write(self.outbox[nonce]), name=f"again {nonce}")
 
 
 @asynccontextmanager
