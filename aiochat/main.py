@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> web.Application:
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals["static"] = assets.url
+    environment.globals.update(static=assets.url, modules=assets.modules)
 
     app.cleanup_ctx.extend([contexts.database, contexts.redis, contexts.node])
     app.on_shutdown.append(contexts.let_go)

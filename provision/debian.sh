@@ -253,7 +253,7 @@ static_files() {
     [ ! -d "$folder" ] || return 0
     mkdir -p $PUBLISHED
     rm -rf $PUBLISHED/new
-    cp -rL $CODE/static $PUBLISHED/new
+    in_python "from pathlib import Path; from aiochat import assets, settings; assets.Assets(settings.STATIC).publish(Path('$PUBLISHED/new'))"
     chmod -R u=rwX,go=rX $PUBLISHED/new
     mv $PUBLISHED/new "$folder"
     # shellcheck disable=SC2012

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from redis import Redis
 
+from aiochat.assets import Assets
 from aiochat.embedded import Servers
 from aiochat.settings import STATIC, Settings
 from aiochat.values import networks
@@ -217,8 +218,7 @@ async def test_pages_name_files_that_nginx_and_the_site_give_alike(nginx: Nginx,
     assert named
     [folder] = {path.split("/")[2] for path in named}
     by_site = {path: await alice.opens(path) for path in named}
-    (nginx.prefix / "static").mkdir()
-    (nginx.prefix / "static" / folder).symlink_to(STATIC)
+    Assets(STATIC).publish(nginx.prefix / "static" / folder)
     by_nginx = {path: await alice.opens(path) for path in named}
     assert by_site == by_nginx
     assert all(len(nginx.served_by(path)) == 1 for path in named), "nginx asked the site for a published file"
