@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -144,7 +145,8 @@ async def test_a_page_of_another_site_posts_nothing_in_ones_name(alice: Person, 
     assert await house.kinds() == ["added"]
 
 
-async def test_too_much_at_once_is_asked_to_wait(program: Person) -> None:
+async def test_too_much_at_once_is_asked_to_wait(program: Person, house: House) -> None:
+    house.node.limits = replace(house.node.limits, rate=0.01)
     answers = await asyncio.gather(*(program.posts(MESSAGES, {"text": f"{n}"}) for n in range(30)))
     refused = [answer for answer in answers if answer.status == 429]
     assert refused

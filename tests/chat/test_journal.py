@@ -493,7 +493,7 @@ async def waits_for_lock(backstage: Backstage) -> int | None:
 async def test_nobody_waits_without_end_and_the_same_nonce_tells_later(
     settings: Settings, manager: Manager, backstage: Backstage, ann: Person, lobby: int
 ) -> None:
-    process = Process(manager, answer_within=0.2)
+    process = Process(manager, answer_within=1)
     await process.journal.open()
     async with locked(settings, lobby):
         assert isinstance((await process.says(words(lobby, ann, "hello", "n1")))[0], Unavailable)

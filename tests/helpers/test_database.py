@@ -158,7 +158,7 @@ async def test_more_callers_than_lines_wait_their_turn(manager: Manager) -> None
 
 
 async def test_a_caller_who_gets_no_line_in_time_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.database.WAIT_FOR_CONNECTION", 0.2)
+    monkeypatch.setattr("helpers.database.WAIT_FOR_CONNECTION", 1.0)
     async with Manager(url, min_size=1, max_size=1) as manager:
         begun, done = asyncio.Event(), asyncio.Event()
 
@@ -237,10 +237,12 @@ async def test_an_act_on_a_server_that_stands_still_is_given_up_whole(url: str) 
             assert await asyncio.gather(*(manager.value("SELECT 42") for _ in range(6))) == [42] * 6
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_line_that_was_given_back_in_time_is_left_alone(url: str) -> None:
+async def test_a_line_that_was_given_back_in_time_is_left_alone(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 1.0)
     async with Manager(url, min_size=1, max_size=1) as manager:
-        pids = {await manager.value("SELECT pg_backend_pid() FROM pg_sleep(0.2)") for _ in range(5)}
+        pids = {await manager.value("SELECT pg_backend_pid() FROM pg_sleep(0.1)") for _ in range(12)}
         assert len(pids) == 1
 
 

@@ -23,6 +23,7 @@ STATEMENTS = {
     "length": "SELECT length($1::text)::text",
     "divide": "SELECT (1 / $1::int)::text",
     "sleep": "SELECT pg_sleep($1::float8)::text",
+    "wait": "SELECT pg_advisory_xact_lock_shared($1::int)::text",
     "who": "SELECT pg_backend_pid()::text",
 }
 
@@ -141,7 +142,7 @@ async def test_a_line_that_is_lost_is_listened_to_no_more(
 
 
 async def test_who_is_not_answered_in_time_hears_that_the_line_is_lost(address: str) -> None:
-    line = DirectLine(address, STATEMENTS, answer_within=0.2)
+    line = DirectLine(address, STATEMENTS, answer_within=1)
     with pytest.raises(peewee.OperationalError) as caught:
         await line.ask("sleep", "60")
     assert is_lost(caught.value)
@@ -154,11 +155,13 @@ async def test_what_may_be_done_twice_is_asked_once_more_where_the_line_broke(
 ) -> None:
     [(pid,)] = await line.ask("who")
     assert pid is not None
-    asking = asyncio.create_task(line.insist("sleep", "0.3"))
-    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = %s"
-    while killer.execute(sleeping, [int(pid)]).fetchone() != (1,):
+    killer.execute("SELECT pg_advisory_lock(7)")
+    asking = asyncio.create_task(line.insist("wait", "7"))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND pid = %s"
+    while killer.execute(waiting, [int(pid)]).fetchone() != (1,):
         await asyncio.sleep(0.005)
     killer.execute("SELECT pg_terminate_backend(%s::int)", [pid])
+    killer.execute("SELECT pg_advisory_unlock(7)")
     assert await asking == [("",)]
 
 
