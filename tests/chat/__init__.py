@@ -1,8 +1,1 @@
-"""The tests of rooms and words. What hypothesis makes up is the same on every run and may take its time."""
-
-from hypothesis import HealthCheck, settings
-
-settings.register_profile(
-    "aiochat", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("aiochat")
+"""The tests of rooms and words."""
