@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chat.policy import Role
@@ -99,7 +101,8 @@ async def test_a_room_that_cannot_be_is_said_beside_its_field(
         assert tag not in answer.text
 
 
-async def test_rooms_are_not_made_without_end(alice: Person) -> None:
+async def test_rooms_are_not_made_without_end(alice: Person, house: House) -> None:
+    house.node.limits = replace(house.node.limits, rate=0.01)
     page = await alice.opens("/rooms")
     answers = [
         await alice.sends("/rooms", csrf=page.field("csrf"), slug=f"room-{number}") for number in range(25)

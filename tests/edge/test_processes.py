@@ -221,4 +221,6 @@ async def test_pages_name_files_that_nginx_and_the_site_give_alike(nginx: Nginx,
     Assets(STATIC).publish(nginx.prefix / "static" / folder)
     by_nginx = {path: await alice.opens(path) for path in named}
     assert by_site == by_nginx
+    # What was asked of the site is written down only after it was answered.
+    await asyncio.to_thread(until, lambda: all(map(nginx.served_by, named)))
     assert all(len(nginx.served_by(path)) == 1 for path in named), "nginx asked the site for a published file"
