@@ -133,6 +133,9 @@ def read(asked: dict[str, Any], kind: type[T]) -> T:
         return msgspec.convert(asked, kind)
     except msgspec.ValidationError as error:
         raise bad_frame(error) from error
+    except UnicodeEncodeError as error:
+        # JSON may hold half of a surrogate pair, as the name of a field, too.
+        raise BadFrame(problem="there is half a character in it") from error
 
 
 def safe(text: str) -> str | msgspec.Raw:

@@ -545,3 +545,12 @@ async def test_half_a_surrogate_pair_in_a_uuid_harms_nobody(house: House, alice:
         assert said["event"]["text"] == repr(uuid)
         await other.hears_words(repr(uuid))
         assert (await whole.asks_for("\ud800", uuid=uuid)).action == "\ud800"
+
+
+@pytest.mark.parametrize("given", [{"before": "\ud800"}, {"\ud800": 1}, {"limit": {"\ud800": "\ud800"}}])
+async def test_half_a_surrogate_pair_in_another_field_is_refused(
+    house: House, alice: Person, given: dict[str, Any]
+) -> None:
+    program = await old_program(house, alice)
+    await program.sends({"uuid": "1", "action": "history", "room": "lobby", **given})
+    assert (await program.reads())["code"] == "bad_request"
