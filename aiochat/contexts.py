@@ -65,6 +65,7 @@ async def node(app: web.Application) -> AsyncIterator[None]:
     limits = Limits(
         text=settings.text_limit,
         connections=settings.connections,
+        members=settings.room_members,
         burst=settings.post_burst,
         rate=settings.post_rate,
         authenticate=settings.authenticate_within,

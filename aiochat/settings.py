@@ -137,6 +137,7 @@ class Settings:
     connections: int = _setting(
         20, values.whole(1, 100_000), "Sockets one person may hold open in each process."
     )
+    room_members: int = _setting(10_000, values.whole(2, 1_000_000), "Members of one room, at most.")
     authenticate_within: float = _setting(
         10.0, values.seconds(0.1, 600), "Seconds a /ws socket has to say whose it is."
     )

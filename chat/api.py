@@ -10,6 +10,7 @@ from aiohttp import web
 from accounts.middlewares import user_of
 from chat.actions import membership, rooms
 from chat.actions.ignored import ignored_by
+from chat.actions.newcomers import require_place
 from chat.commands import COMMANDS
 from chat.events import told_to
 from chat.history import PAGE
@@ -112,6 +113,7 @@ async def who_is_here(request: web.Request) -> web.StreamResponse:
 async def about_me(request: web.Request) -> web.StreamResponse:
     """GET /api/rooms/<slug>/me: whether one may come in, and as what. A browser cannot see why a socket was refused."""
     node, room, member = await _entered(request)
+    await require_place(node, room, member)
     return json_response(
         {
             "id": member.user_id,

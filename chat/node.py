@@ -42,8 +42,9 @@ class Limits:
     """What a client may ask of this process.
 
     Sizes of text in characters, of frames in bytes, times in seconds. A user may say `burst` things at once, and then
-    `rate` a second. One address may hold `guests` sockets without an account here; on all processes together
-    `arrivals` may come from it within ten minutes, and `named_rooms` rooms be named into being within an hour.
+    `rate` a second; a room has `members` at most. One address may hold `guests` sockets without an account here; on
+    all processes together `arrivals` may come from it within ten minutes, and `named_rooms` rooms be named into being
+    within an hour.
     `rooms_by_all` and `new_names` say whether everybody may make rooms, and change the name they are called by.
     """
 
@@ -53,6 +54,7 @@ class Limits:
     reason: int = 512
     people: int = 100
     connections: int = 20
+    members: int = 10_000
     burst: int = 20
     rate: float = 5.0
     kick: int = 60

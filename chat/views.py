@@ -15,6 +15,7 @@ from accounts.middlewares import login_required, user_of
 from chat.actions import membership, pins, reports, rooms
 from chat.actions.ignored import ignored_by
 from chat.actions.invitations import LOBBY
+from chat.actions.newcomers import require_place
 from chat.actions.rooms import slug_of
 from chat.errors import NoSuchRoom, Unavailable
 from chat.events import told_to
@@ -159,10 +160,20 @@ async def _room_page(
         "limits": {"text": node.limits.text},
         "nonce": new_nonce().lstrip("~"),
         "unsent": unsent,
+        "closed": await _closed(node, room, member),
         # It leads to the lobby; in another room it would bring people to the wrong one.
         "invite_url": await invitation_of(request) if room.slug == LOBBY else "",
     }
     return await render_page(request, "chat/room.html", context, status=status)
+
+
+async def _closed(node: Node, room: Room, member: Member) -> str:
+    """Why somebody who may read here cannot take part, if they cannot: no socket opens for them."""
+    try:
+        await require_place(node, room, member)
+    except AppError as error:
+        return error.text
+    return ""
 
 
 @login_required

@@ -14,6 +14,7 @@ from accounts.errors import NameTaken, Suspended
 from accounts.models import User
 from accounts.names import clean_name, name_key
 from chat.actions.actors import actor_in
+from chat.actions.newcomers import NoPlaceFor, require_place
 from chat.actions.ruling import require_here, require_room
 from chat.errors import Already, NotSet
 from chat.events import MemberAdded, MemberRemovedSelf
@@ -111,7 +112,7 @@ async def make(node: Node, room: Room, member: Member, name: str, request: Reque
     """A new hook for a room; its bot, who has that name, becomes a member. `name` may be that of an earlier hook here,
     or of another one made by the same owner.
 
-    Raises NotAllowed, BadName, NameTaken, Already, TooManyHooks, TooManyNames, Archived.
+    Raises NotAllowed, BadName, NameTaken, Already, TooManyHooks, TooManyNames, Archived, NoPlaceFor.
     """
     comer = Newcomer(clean_name(name), None)
     secret = secrets.token_urlsafe(32)
@@ -130,6 +131,7 @@ async def make(node: Node, room: Room, member: Member, name: str, request: Reque
         )
         there = await log.member(bot.id)
         if not there.is_member:
+            await require_place(node, log.room, there, full=NoPlaceFor)
             await log.record(MemberAdded(by=actor.person, user=there.person))
         # The receipt is kept, and a secret is not: a repeat is told how to come to a new one.
         log.answer = (

@@ -11,6 +11,7 @@ from accounts.actions import Newcomer, enrol
 from accounts.models import User
 from accounts.site import read_site
 from chat.actions import rooms
+from chat.actions.newcomers import require_place
 from chat.errors import SlugTaken
 from chat.events import MemberAdded
 from chat.forbidden import Disabled
@@ -103,7 +104,8 @@ async def look(node: Node, token: str) -> Invited:
 async def accept(node: Node, token: str, comer: Newcomer | User) -> tuple[User, Invited]:
     """Use an invitation: for an account there is, or together with making one. All of it happens, or nothing.
 
-    Who is a member already uses nothing up. Raises NoInvitation, Banned, Removed, NameTaken, NobodyNew.
+    Who is a member already uses nothing up. Raises NoInvitation, Banned, Removed, ClosedForGood, RoomFull, NameTaken,
+    NobodyNew.
     """
     invited = await look(node, token)
     if isinstance(comer, Newcomer) and (await read_site(node.manager)).registration == "closed":
@@ -119,6 +121,7 @@ async def accept(node: Node, token: str, comer: Newcomer | User) -> tuple[User, 
         member = await log.member(user.id)
         require_welcome(log, member)
         if not member.is_member:
+            await require_place(node, log.room, member)
             await use(node, invited)
             await log.record(MemberAdded(by=member.person, user=member.person))
     node.hub.audience.signal(Belongs(user.id, invited.room_id, True))

@@ -13,6 +13,7 @@ from accounts.site import read_site
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
 from chat.actions.invitations import hash_of
+from chat.actions.newcomers import NoPlaceFor, require_place
 from chat.actions.ruling import keep_act, named_over, require_room, require_rule
 from chat.comings import leave
 from chat.errors import Already, NoGuest, NotHere, NotSet
@@ -71,7 +72,7 @@ async def bring(
     """Make people members; of several each by themselves, and the answer tells of each.
 
     They hear of it wherever they are. Raises NotAllowed, DirectRoom, Archived; and of a single one NotFound, Already,
-    StillBanned, NoGuest.
+    StillBanned, NoGuest, NoPlaceFor.
     """
     said: list[str] = []
     added: list[int] = []
@@ -79,7 +80,7 @@ async def bring(
         actor = await _inviter(log, member, "invite")
         for nick in nicks:
             try:
-                target = await _to_bring(log, nick)
+                target = await _to_bring(node, log, nick)
             except AppError as refusal:
                 if len(nicks) == 1:
                     raise
@@ -196,7 +197,7 @@ async def _inviter(log: Log, member: Member, command: str) -> Member:
     return actor
 
 
-async def _to_bring(log: Log, nick: str) -> Member:
+async def _to_bring(node: Node, log: Log, nick: str) -> Member:
     target = await log.named(nick)
     if target.guest:
         raise NoGuest(target.name)
@@ -204,4 +205,5 @@ async def _to_bring(log: Log, nick: str) -> Member:
         raise Already(f"@{target.name} is a member of #{log.room.slug} already")
     if target.banned_until is not None and target.banned_until > log.now:
         raise StillBanned(target.name, target.banned_until, log.now)
+    await require_place(node, log.room, target, full=NoPlaceFor)
     return target

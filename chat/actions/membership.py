@@ -11,10 +11,11 @@ from chat.actions import invitations
 from chat.actions.actors import actor_in, require_hearing
 from chat.actions.elsewhere import room_meant
 from chat.actions.hearing import heard_everywhere
+from chat.actions.newcomers import require_place
 from chat.comings import leave as see_out
 from chat.errors import Already, Conflict, DirectRoom, LastOwner, NoSuchRoom, TooLong
 from chat.events import MemberAdded, MemberRemovedSelf, Renamed
-from chat.forbidden import Archived, Disabled, NotAMember
+from chat.forbidden import Disabled, NotAMember
 from chat.log import Answer, Request
 from chat.members import Member, admit
 from chat.models import Room
@@ -44,22 +45,17 @@ class InviteRequired(AppError):
         super().__init__(room=room)
 
 
-class ClosedForGood(Archived):
-    """Nobody joins a room that is archived."""
-
-    message = "#{room} is archived: nobody joins it until an owner there brings it back by /unarchive."
-
-
 async def join(node: Node, room: Room, member: Member) -> Member:
     """Make somebody a member of a public room; who is one already stays one.
 
-    Raises NoSuchRoom, Banned, Removed.
+    Raises NoSuchRoom, Banned, Removed, ClosedForGood, RoomFull.
     """
     if member.is_member:
         return member
     async with node.journal.transaction(room.id) as log:
         member = await log.member(member.user_id)
         admit(log.room, member)
+        await require_place(node, log.room, member)
         if not member.is_member and not member.guest:
             await log.record(MemberAdded(by=member.person, user=member.person, as_admin=log.room.set.private))
             member = await log.member(member.user_id)
@@ -72,7 +68,7 @@ async def join_by_word(
 ) -> Answer:
     """Become a member of another room, by an invitation's code where it asks for one. The receipt is kept here.
 
-    Raises InviteRequired, Banned, Removed, ClosedForGood, NoInvitation, NotAllowed.
+    Raises InviteRequired, Banned, Removed, ClosedForGood, RoomFull, NoInvitation, NotAllowed.
     """
     require(member.role, Permission.JOIN, room=here.slug, command="join")
     try:
@@ -103,8 +99,7 @@ async def _join_by_word(
                 await invitations.use(node, invited)
             else:
                 admit(log.room, comer)
-            if log.room.set.archived:
-                raise ClosedForGood(log.room.slug)
+            await require_place(node, log.room, comer)
             as_admin = log.room.set.private and not token
             await log.record(MemberAdded(by=comer.person, user=comer.person, as_admin=as_admin))
         else:
@@ -142,6 +137,8 @@ async def leave(
         logs[here.id].answer = f"You left #{log.room.slug}. /join #{log.room.slug} brings you back."
         if log.room.set.private:
             logs[here.id].answer = f"You left #{log.room.slug}. Only an invitation brings you back."
+        if log.room.set.archived:
+            logs[here.id].answer = f"You left #{log.room.slug}. While it is archived, nobody new comes in."
     told = Belongs(member.user_id, there.id, False, log.room.slug, log.room.title)
     node.hub.audience.signal(told)
     silent = await heard_everywhere(node, there.id, member.user_id, gone.seq)

@@ -7,6 +7,7 @@ import unicodedata
 
 from accounts.names import fold
 from chat.actions import rooms
+from chat.actions.newcomers import ClosedForGood
 from chat.actions.rooms import RESERVED, slug_of
 from chat.errors import Busy, Empty, NoSuchRoom, SlugTaken, TooLong, Unreadable
 from chat.members import find_room
@@ -89,7 +90,7 @@ def slugs_of(name: str) -> list[str]:
 async def room_to_begin_in(node: Node) -> Room:
     """Where every guest begins, made if there is none. Raises NoSuchRoom, Busy."""
     for _ in range(TRIES):
-        found = await _look_for(node, START)
+        found = await _look_for(node, START, coming=True)
         if isinstance(found, Room):
             return found
         try:
@@ -100,9 +101,12 @@ async def room_to_begin_in(node: Node) -> Room:
 
 
 async def room_called(node: Node, title: str, address: str) -> Room:
-    """The room of that title, made if there is none. Raises NoSuchRoom, Disabled, RateLimited, Busy, Unavailable."""
+    """The room of that title, made if there is none.
+
+    Raises NoSuchRoom, ClosedForGood, Disabled, RateLimited, Busy, Unavailable.
+    """
     for _ in range(TRIES):
-        found = await _look_for(node, title)
+        found = await _look_for(node, title, coming=True)
         if isinstance(found, Room):
             return found
         if not node.limits.rooms_by_all:
@@ -119,11 +123,12 @@ async def room_called(node: Node, title: str, address: str) -> Room:
     raise Busy
 
 
-async def _look_for(node: Node, name: str) -> Room | str:
+async def _look_for(node: Node, name: str, *, coming: bool = False) -> Room | str:
     """The room that guests mean by this name, or the address at which one may be made.
 
     A private room is passed over as if it were not there: nobody learns of it by its name. One that everybody may
-    know of but guests may not enter is refused; only the room to begin in is another then. Raises NoSuchRoom.
+    know of but guests may not enter is refused, and so is who is `coming` where it is archived; only the room to begin
+    in is another then. Raises NoSuchRoom, ClosedForGood.
     """
     slugs = slugs_of(name)
     for slug in slugs:
@@ -133,8 +138,9 @@ async def _look_for(node: Node, name: str) -> Room | str:
             return slug
         if room.set.private or room.kind != "room":
             continue
-        if room.set.guests_welcome:
+        closed = coming and room.set.archived
+        if room.set.guests_welcome and not closed:
             return room
         if slugs != slugs_of(START):
-            raise NoSuchRoom
+            raise ClosedForGood(room.slug) if room.set.guests_welcome else NoSuchRoom
     raise NoSuchRoom

@@ -90,6 +90,10 @@ A private room answers strangers like one that is not there. `/invite @ann @bob`
 and `/invitelink revoke 3` say which there are and end one. `/join #room` goes to a room that is open, `/join #room
 link` to one that is not.
 
+Nobody new comes into an archived room (`archived`), nor into one that has as many members as the site lets it have
+(`room_full`, see `AIOCHAT_ROOM_MEMBERS`): by no page, socket, `/join`, invitation or `/invite`. Who is a member stays
+one, an undone ban gives the place back, and site admins come in everywhere. A public room can be read all the same.
+
 ## `/away`, `/dnd` and `/status`
 
 Everybody who shares a room with you sees them at once, beside your name, in `/who` and in `/whois`; no room keeps
