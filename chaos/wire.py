@@ -53,6 +53,7 @@ class Wire:
 
     def end(self, pair: Pair) -> None:
         """It is over."""
+        pair.is_over = True
         self._pairs.discard(pair)
 
     def cut(self) -> None:
@@ -77,6 +78,7 @@ class Pair:
 
     def __init__(self, wire: Wire, target: Address) -> None:
         self.wire = wire
+        self.is_over = False
         self.client = End(self)
         self.server = End(self)
         self.client.other, self.server.other = self.server, self.client
@@ -117,6 +119,10 @@ class End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=ENOUGH)
+        if self.pair.is_over:
+            # Cut while the site was being reached: nobody is at the other end, and nobody would ever end it.
+            self.reset()
+            return
         if self is self.pair.client:
             self.pair.dial()
         waiting, self._waiting = self._waiting, []
