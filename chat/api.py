@@ -106,8 +106,8 @@ async def who_is_here(request: web.Request) -> web.StreamResponse:
     """GET /api/rooms/<slug>/here"""
     node, room, _ = await _entered(request)
     channel = node.hub.here(room.id) or await node.hub.look(room.id)
-    people = channel.people(node.limits.people)
-    return json_response({"count": len(channel.here), "people": [one.told() for one in people]})
+    people = channel.state.people(node.limits.people)
+    return json_response({"count": len(channel.state.here), "people": [one.told() for one in people]})
 
 
 async def about_me(request: web.Request) -> web.StreamResponse:

@@ -28,10 +28,11 @@ from chat.events import (
     Undone,
 )
 from chat.history import History
-from chat.listeners import Listener
+from chat.listeners import Listener, Listeners
 from chat.members import ROOM_COLUMNS, ROOM_FIELDS, room_of
 from chat.pace import Pace
 from chat.policy import Role
+from chat.room_state import RoomState
 from chat.signals import (
     NODES,
     SIGNALS,
@@ -176,7 +177,7 @@ class Hub:
             self._show_status(moved.user, moved.status, moved.rooms)
 
     def _show_status(self, user: Person, status: Status, rooms: Iterable[int]) -> None:
-        for room_id in {*rooms, *(id_ for id_, live in self._channels.items() if user.id in live.here)}:
+        for room_id in {*rooms, *(id_ for id_, live in self._channels.items() if user.id in live.state.here)}:
             channel = self._channels.get(room_id)
             if channel is not None:
                 channel.hear(Batch(room_id, [StatusChanged(user, status)]))
@@ -196,10 +197,10 @@ class Hub:
 
     async def _look_who_is_here(self, channel: Channel) -> None:
         # Where the log does not say who came and went, what was passing is gone for good.
-        seen = (await self.look(channel.room.id)).here
+        seen = (await self.look(channel.room.id)).state.here
         here = Here(
-            [one.person for user_id, one in seen.items() if user_id not in channel.here],
-            [one.person for user_id, one in channel.here.items() if user_id not in seen],
+            [one.person for user_id, one in seen.items() if user_id not in channel.state.here],
+            [one.person for user_id, one in channel.state.here.items() if user_id not in seen],
         )
         if here.joined or here.left:
             channel.hear(Batch(channel.room.id, [here]))
@@ -232,18 +233,19 @@ class Hub:
         if row is None:
             raise NoSuchRoom
         room = room_of(row[: len(ROOM_FIELDS)])
-        channel = Channel(room, room.last_seq, self.history, self._tasks.once, self.statuses.of)
+        listeners = Listeners()
+        state = RoomState(room, listeners, self.statuses.of)
         for user_id, name, guest, admin, rank, is_here, muted_until, voiced in row[-1] or ():
             role = Role.ADMIN if admin else Role(rank)
             if muted_until is not None:
-                channel.muted[user_id] = datetime.fromisoformat(muted_until)
+                state.muted[user_id] = datetime.fromisoformat(muted_until)
             if voiced:
-                channel.voiced.add(user_id)
+                state.voiced.add(user_id)
             if rank > Role.MEMBER:
-                channel.ranks[user_id] = Role(rank)
+                state.ranks[user_id] = Role(rank)
             if is_here:
-                channel.here[user_id] = channel.inhabitant(Person(user_id, name, guest), role)
-        return channel
+                state.here[user_id] = state.inhabitant(Person(user_id, name, guest), role)
+        return Channel(room, room.last_seq, self.history, self._tasks.once, listeners, state)
 
     async def leave(self, channel: Channel, listener: Listener) -> None:
         """A listener is gone; the channel closes with the last one."""

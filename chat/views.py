@@ -140,10 +140,10 @@ async def _room_page(
         "rooms": index,
         "people": [
             {**one.told(), "here": True, "says": one.status.words(now)}
-            for one in channel.people(node.limits.people)
+            for one in channel.state.people(node.limits.people)
         ],
-        "here_count": len(channel.here),
-        "roles": {user_id: role.word for user_id, role in channel.ranks.items() if role > Role.MEMBER},
+        "here_count": len(channel.state.here),
+        "roles": {user_id: role.word for user_id, role in channel.state.ranks.items() if role > Role.MEMBER},
         "entries": entries,
         "ignored": ignored,
         "pinned": [one.seq for one in await pins.pinned_in(node, room, member)],

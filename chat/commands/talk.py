@@ -34,7 +34,7 @@ async def who(context: Context) -> str:
     channel = context.node.hub.here(context.room.id)
     if channel is None:
         channel = await context.node.hub.look(context.room.id)
-    people = channel.people(context.node.limits.people)
+    people = channel.state.people(context.node.limits.people)
     now = datetime.now(UTC)
     lines = [
         " · ".join(
@@ -51,8 +51,8 @@ async def who(context: Context) -> str:
         )
         for one in people
     ]
-    more = len(channel.here) - len(people)
-    count = f"{len(channel.here)} here in #{context.room.slug}"
+    more = len(channel.state.here) - len(people)
+    count = f"{len(channel.state.here)} here in #{context.room.slug}"
     return "\n".join([count, *lines, *([f"and {more} more"] if more else [])])
 
 

@@ -203,7 +203,7 @@ class RoomConversation:
 
     def _hello(self, head: int) -> bytes:
         limits, member = self.node.limits, self.member
-        room, here = self.channel.told(limits.people)
+        room, here = self.channel.state.told(limits.people)
         status = self.node.hub.statuses.of(member.user_id)
         return frame(
             "hello",

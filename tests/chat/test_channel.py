@@ -354,21 +354,21 @@ async def test_what_is_cached_of_people_follows_the_log(
     member = ear.listener.member
 
     async def happens(event: Recorded) -> None:
-        channel.told(10)
+        channel.state.told(10)
         await record(node, lobby, event)
-        told = [msgspec.json.decode(part) for part in channel.told(10)]
-        people = [one.told() for one in channel.people(10)]
+        told = [msgspec.json.decode(part) for part in channel.state.told(10)]
+        people = [one.told() for one in channel.state.people(10)]
         assert told == [channel.room.told(), {"count": len(people), "people": people}], "greetings are old"
 
     await happens(MemberJoined(by=ann, user=ann))
     await happens(MemberJoined(by=max_, user=max_))
-    assert [(one.person.name, one.role) for one in channel.people(10)] == [
+    assert [(one.person.name, one.role) for one in channel.state.people(10)] == [
         ("max", Role.MODERATOR),
         ("ann", Role.MEMBER),
     ]
-    assert [one.person.name for one in channel.people(1)] == ["max"]
+    assert [one.person.name for one in channel.state.people(1)] == ["max"]
     await happens(RoleChanged(by=max_, user=ann, role="owner"))
-    assert (member.rank, channel.ranks[ann.id], channel.here[ann.id].role) == (Role.OWNER,) * 3
+    assert (member.rank, channel.state.ranks[ann.id], channel.state.here[ann.id].role) == (Role.OWNER,) * 3
     await happens(MemberMuted(by=max_, user=ann, until=SOON))
     assert member.muted_until == SOON
     assert member.is_muted
@@ -376,15 +376,15 @@ async def test_what_is_cached_of_people_follows_the_log(
     assert not member.is_muted
     anna = Person(ann.id, "anna")
     await happens(Renamed(by=anna, user=anna, was="ann"))
-    assert (member.name, channel.here[ann.id].person) == ("anna", anna)
+    assert (member.name, channel.state.here[ann.id].person) == ("anna", anna)
     await happens(Renamed(by=ben, user=ben, was="benno"))
     await happens(RoleChanged(by=max_, user=ben, role="moderator"))
     await happens(MemberJoined(by=ben, user=ben))
-    assert channel.here[ben.id].role is Role.MODERATOR
+    assert channel.state.here[ben.id].role is Role.MODERATOR
     await happens(MemberLeft(by=ben, user=ben))
-    assert ben.id not in channel.here
+    assert ben.id not in channel.state.here
     await happens(MemberBanned(by=max_, user=ben, until=SOON))
-    assert ben.id not in channel.ranks
+    assert ben.id not in channel.state.ranks
     await happens(TopicChanged(by=max_, topic="Tea"))
     await happens(
         SettingsChanged(by=max_, changed={"title": "Hall", "slug": "hall", "switches": {"private": True}})
@@ -392,7 +392,7 @@ async def test_what_is_cached_of_people_follows_the_log(
     room = channel.room
     assert (room.topic, room.title, room.slug, room.set.private) == ("Tea", "Hall", "hall", True)
     await happens(MemberKicked(by=ann, user=max_, until=SOON))
-    assert max_.id not in channel.ranks
+    assert max_.id not in channel.state.ranks
 
 
 async def test_the_listeners_of_one_user_are_known_without_a_look_at_the_others(
@@ -414,11 +414,11 @@ async def test_passing_arrivals_are_counted_and_told(
 ) -> None:
     node.hub.tell(Batch(lobby, [Here([ben, ann], [])]))
     assert (await ear.hears("here"))["count"] == 2
-    channel.told(10)
+    channel.state.told(10)
     node.hub.tell(Batch(lobby, [Here([ann], [ben])]))
     assert (await ear.hears("here"))["count"] == 1
-    assert msgspec.json.decode(channel.told(10)[1])["count"] == 1
-    assert list(channel.here) == [ann.id]
+    assert msgspec.json.decode(channel.state.told(10)[1])["count"] == 1
+    assert list(channel.state.here) == [ann.id]
 
 
 async def test_a_guest_and_an_admin_keep_their_roles_here(
@@ -431,7 +431,7 @@ async def test_a_guest_and_an_admin_keep_their_roles_here(
     for person in (gus, root):
         await record(node, lobby, MemberJoined(by=person, user=person))
     await record(node, lobby, RoleChanged(by=max_, user=root, role="moderator"))
-    assert [(one.person.name, one.role) for one in channel.people(10)] == [
+    assert [(one.person.name, one.role) for one in channel.state.people(10)] == [
         ("root", Role.ADMIN),
         ("gus", Role.GUEST),
     ]

@@ -121,8 +121,8 @@ async def test_what_has_run_out_is_not_in_a_greeting_made_before(
     for one in (await bob.enters()).here.people:
         assert one["id"] != alice.id or one["status"]["presence"] == "dnd"
     past = Status(presence="dnd", until=datetime.now(UTC) - timedelta(seconds=1))
-    channel.here[alice.id].status = past
-    channel._told_until = past.until
+    channel.state.here[alice.id].status = past
+    channel.state._told_until = past.until
     assert all("status" not in one for one in (await bob.enters()).here.people)
 
 
@@ -213,7 +213,7 @@ async def test_of_two_changes_the_later_one_holds_in_whatever_order_they_are_tol
     await bob.hears("joined", user="bob")
     await alice.hears("joined", user="alice")
     hub, (room,) = house.node.hub, house.node.hub.channels()
-    person = room.here[alice.id].person
+    person = room.state.here[alice.id].person
     late, early = Status(presence="away", why="late"), Status(presence="away", why="early")
     hub.tell_status(StatusMoved(person, 2, late, [room.room.id]))
     hub.tell_status(StatusMoved(person, 1, early, [room.room.id]))
