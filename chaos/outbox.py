@@ -11,7 +11,7 @@ from chaos.book import Book, Sent
 from chaos.view import Frame
 
 ANSWER_WITHIN = 30.0
-"""In seconds; after as many again it is sent once more."""
+"""In seconds; whenever as many have gone by again, it is sent once more."""
 
 
 class Outbox:
@@ -71,12 +71,13 @@ class Outbox:
     async def remind(self) -> None:
         """Send again what has waited for long."""
         now = asyncio.get_running_loop().time()
-        for nonce in self._waiting:
+        for nonce, frame in list(self._waiting.items()):
             sent = self._book.sent[nonce]
-            if now - sent.since > ANSWER_WITHIN * (1 + sent.tries):
+            # What was answered while the one before it went out waits no more.
+            if nonce in self._waiting and now - sent.since > ANSWER_WITHIN * (1 + sent.tries):
                 sent.tries += 1
                 self._book.errors["no answer in time"] += 1
-                await self._write(self._waiting[nonce])
+                await self._write(frame)
 
     def acknowledged(self, ack: Frame) -> None:
         """It is done, and has its number."""
