@@ -26,6 +26,7 @@ class Questions:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._line: RedisLine | None = None
+        self._is_closed = False
         self._dialling = asyncio.Lock()
         self._asked: deque[asyncio.Future[Any]] = deque()
 
@@ -36,7 +37,8 @@ class Questions:
             return await self._ask("EVAL", script, str(len(keys)), *keys, *args)
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up; whoever asks later hears that the line is lost."""
+        self._is_closed = True
         if self._line is not None:
             self._line.close()
 
@@ -58,9 +60,15 @@ class Questions:
     async def _dial(self) -> None:
         async with self._dialling:
             if self._line is None:
+                if self._is_closed:
+                    raise LineLost("the line to Redis is closed")
                 line = await RedisLine.dial(
                     self._redis, lambda _: None, self._answered, self._lost, within=WAIT_FOR_REDIS
                 )
+                if self._is_closed:
+                    # Asked by somebody who is late: a line made now would be nobody's to close.
+                    line.close()
+                    raise LineLost("the line to Redis is closed")
                 if line.is_closed:
                     # It broke before we came to know of it: nobody would tell us again.
                     raise LineLost("the line to Redis broke")

@@ -72,6 +72,24 @@ async def test_where_nobody_answers_one_does_not_wait_for_long(
         await waiting
 
 
+@pytest.mark.parametrize("when", ["before", "while the line is made", "after an answer"])
+async def test_who_asks_too_late_makes_no_line_that_nobody_closes(redis: Redis, when: str) -> None:
+    questions = Questions(redis)
+    if when == "after an answer":
+        await questions.run(ECHO, ["k"], "in time")
+    if when == "while the line is made":
+        asking = asyncio.ensure_future(questions.run(ECHO, ["k"], "late"))
+        await asyncio.sleep(0)
+        questions.close()
+        with pytest.raises(RedisError, match="closed"):
+            await asking
+    questions.close()
+    for _ in range(2):
+        with pytest.raises(RedisError):
+            await questions.run(ECHO, ["k"], "later")
+    assert questions._line is None
+
+
 async def test_where_nobody_is_at_all_it_is_said() -> None:
     async with Redis.from_url("redis://127.0.0.1:1/0") as nobody:
         with pytest.raises(OSError, match="Connect call failed"):
