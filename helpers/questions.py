@@ -60,15 +60,15 @@ class Questions:
     async def _dial(self) -> None:
         async with self._dialling:
             if self._line is None:
-                if self._is_closed:
-                    raise LineLost("the line to Redis is closed")
+                self._require_open()
                 line = await RedisLine.dial(
                     self._redis, lambda _: None, self._answered, self._lost, within=WAIT_FOR_REDIS
                 )
-                if self._is_closed:
-                    # Asked by somebody who is late: a line made now would be nobody's to close.
+                try:
+                    self._require_open()
+                except LineLost:
                     line.close()
-                    raise LineLost("the line to Redis is closed")
+                    raise
                 if line.is_closed:
                     # It broke before we came to know of it: nobody would tell us again.
                     raise LineLost("the line to Redis broke")
@@ -76,6 +76,11 @@ class Questions:
                 if database := self._redis.connection_pool.connection_kwargs.get("db"):
                     self._asked.append(asyncio.get_running_loop().create_future())
                     self._line.send("SELECT", str(database))
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            # Asked by somebody who is late: a line made now would be nobody's to close.
+            raise LineLost("the line to Redis is closed")
 
     def _answered(self, answer: Any) -> None:
         asked = self._asked.popleft()
