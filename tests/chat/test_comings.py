@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -13,7 +14,7 @@ from chat.comings import Comings
 from chat.events import MemberKicked, Person
 from chat.node import Node
 from chat.pace import Pace
-from chat.presence import Presence
+from chat.presence import EPOCH, Presence
 from chat.signals import NODES, SIGNALS, Remark
 from tests.chat.backstage import Backstage, until, until_kept, words
 
@@ -224,14 +225,18 @@ async def test_after_a_process_died_its_people_leave_when_their_marks_expire(
 async def test_when_redis_forgets_nobody_who_is_connected_leaves(
     backstage: Backstage, lobby: int, ann: Person, ben: Person, redis: Redis
 ) -> None:
-    nodes = [await backstage.node(pace=SWEEPING) for _ in range(2)]
+    # Whoever is slow to say that they are here has from one sweep to the next.
+    pace = replace(SWEEPING, sweep=0.5, settle=0.5)
+    nodes = [await backstage.node(pace=pace) for _ in range(2)]
     for node, person in zip(nodes, (ann, ben), strict=True):
         await backstage.seat(node, lobby, person, arrive=True)
     for _ in range(3):
         await redis.flushall()
 
         async def are_marked() -> bool:
-            return await nodes[0].presence.count([(lobby, ann.id), (lobby, ben.id)]) == [1, 1]
+            is_noticed = await redis.exists(EPOCH)
+            marks = await nodes[0].presence.count([(lobby, ann.id), (lobby, ben.id)])
+            return is_noticed == 1 and marks == [1, 1]
 
         await until_kept(are_marked, "the marks were not made anew")
     for node in nodes:
