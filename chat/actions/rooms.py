@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 import peewee
 
-from chat.actions.actors import actor_in
+from chat.actions.actors import actor_in, require_hearing
 from chat.actions.messages import require_speech_of
 from chat.actions.ruling import keep_act, require_rule
 from chat.errors import BadSlug, NotSet, ReservedSlug, SlugTaken
@@ -149,7 +149,8 @@ async def set_topic(
 ) -> Answer:
     """Say what the room is about; an empty topic says nothing.
 
-    Raises NotAllowed, DirectRoom, TooLong, Unreadable, NotSet, and where members may set it what forbids them to speak.
+    Raises NotAllowed, DirectRoom, TooLong, Unreadable, NotSet, Muted, and where members may set it what forbids them to
+    speak.
     """
     topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
@@ -158,6 +159,8 @@ async def set_topic(
         if actor.role < Role.MODERATOR:
             # All read the topic: who may not speak here does not do it there.
             require_speech_of(actor, log.room)
+        elif topic:
+            require_hearing(log, actor)
         if not topic and not log.room.topic:
             raise NotSet("There is no topic. /topic text sets one")
         before = {"topic": log.room.topic}

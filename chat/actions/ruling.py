@@ -9,6 +9,7 @@ import msgspec
 
 from chat.errors import DirectRoom
 from chat.events import Recorded
+from chat.forbidden import Muted
 from chat.log import Log
 from chat.members import Member
 from chat.models import Room
@@ -19,6 +20,12 @@ from helpers.errors import AppError
 KEEP = """INSERT INTO acts (room_id, seq, at, actor_id, actor_name, as_admin, act, line, target_id, target_name, reason,
     before, undo_until) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)"""
 MOST_LINE = 1_000
+
+
+class MutedReason(Muted):
+    """Who is muted may rule, but all read a reason: it is words of theirs."""
+
+    message = "You are muted {until}{because}, and all read a reason. Do it without one, or wait until then."
 
 
 def require_rule(
@@ -97,7 +104,10 @@ async def keep_act(
     """Write an act down in the log of moderation: never words of messages, never a code of an invitation.
 
     `before` is what was so before, by which it can be undone while it is `undoable`: for `limits.undo` seconds.
+    Raises MutedReason, and nothing of the act stays.
     """
+    if reason and actor.muted_until is not None and actor.muted_until > log.now:
+        raise MutedReason(actor.muted_until, reason=actor.muted_reason, now=log.now)
     line = log.request.line if log.request else ""
     await node.manager.execute(
         KEEP,

@@ -7,7 +7,7 @@ from typing import Any
 
 import peewee
 
-from chat.actions.actors import actor_in
+from chat.actions.actors import actor_in, require_hearing
 from chat.actions.confirming import expect, is_done
 from chat.actions.rooms import MOST_TITLE, require_slug, slug_of
 from chat.actions.ruling import keep_act, require_rule
@@ -29,13 +29,14 @@ async def rename(
 ) -> Answer:
     """Call a room otherwise; its old address leads to it still.
 
-    Raises NotAllowed, DirectRoom, BadSlug, ReservedSlug, SlugTaken, TooLong, Already.
+    Raises NotAllowed, DirectRoom, BadSlug, ReservedSlug, SlugTaken, TooLong, Already, Muted.
     """
     title = " ".join(tidy(wanted, MOST_TITLE, "title").removeprefix("#").split())
     slug = require_slug(slug_of(title) or title.lower())
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:
             actor = await owner_in(log, member, "rename", Permission.RENAME_ROOM)
+            require_hearing(log, actor)
             if (slug, title) == (log.room.slug, log.room.title):
                 raise Already(f"This room is called {title} already")
             before = {"slug": log.room.slug, "title": log.room.title}
@@ -129,11 +130,13 @@ async def set_welcome(
 ) -> Answer:
     """The words that whoever comes for the first time is greeted with, alone; empty for none.
 
-    Raises NotAllowed, DirectRoom, TooLong, Unreadable.
+    Raises NotAllowed, DirectRoom, TooLong, Unreadable, Muted.
     """
     text = tidy(text, MOST_WELCOME) if text.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
-        await owner_in(log, member, "welcome")
+        actor = await owner_in(log, member, "welcome")
+        if text:
+            require_hearing(log, actor)
         await node.manager.execute("UPDATE rooms SET welcome = %s WHERE id = %s", text, room.id)
         log.answer = "Newcomers are greeted so now." if text else "Newcomers are not greeted any more."
     return log.reply

@@ -42,7 +42,8 @@ works on accounts that are away or never came. Without a length it is 30 days of
 `--purge 1h` hides what they said in that hour. Who is muted reads on, for 10 minutes unless you say otherwise, and
 keeps what they have half written; commands that say nothing to the room they may type, as in a locked room. Words of
 their own stand nowhere in it meanwhile: no `/status`, no reason of `/away`, and no new name by `/nick`, which a locked
-room refuses, too. Both are told by whom, why and until when.
+room refuses, too. A moderator who is muted may rule, but gives no reason, sets no topic and names no room: those are
+refused with `muted`, and nothing is done. Both are told by whom, why and until when.
 
 ## `/notify` and `/mute`
 

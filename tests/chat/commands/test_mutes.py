@@ -76,6 +76,42 @@ async def test_an_owner_mutes_a_moderator(mona: Person, olga: Person) -> None:
 
 
 @pytest.mark.parametrize(
+    "line", ["/kill bob {}", "/ban bob 1h {}", "/mute bob 5m {}", "/clear {}", "/lock {}"]
+)
+async def test_a_muted_moderator_rules_but_gives_no_reason(
+    bob: Person, mona: Person, olga: Person, house: House, line: str
+) -> None:
+    await house.sets({"moderators_clear": True})
+    for person in (bob, mona, olga):
+        await person.enters()
+    await bob.says("hello")
+    await olga.says("/mute mona 5m enough of that")
+    before = await house.kinds()
+    refused = await mona.refused(line.format("as I said all along"))
+    assert refused.code == "muted"
+    assert "(enough of that)" in refused.message
+    assert "without one" in refused.message
+    assert await house.kinds() == before, "nothing of it stays"
+    await mona.says(line.format("").strip())
+    assert await house.kinds() != before
+
+
+@pytest.mark.parametrize("line", ["/topic words of mine", "/rename mine", "/welcome words of mine"])
+async def test_a_muted_owner_puts_no_words_before_all(
+    mona: Person, olga: Person, house: House, line: str
+) -> None:
+    for person in (mona, olga):
+        await person.enters()
+    await olga.says("/topic of before")
+    await olga.says("/mute mona 5m")
+    await house.ranks(mona, Role.OWNER)
+    before = await house.kinds()
+    assert (await mona.refused(line)).code == "muted"
+    assert await house.kinds() == before
+    assert (await mona.says("/topic clear")).text == "The topic is empty now."
+
+
+@pytest.mark.parametrize(
     ("who", "line", "code"),
     [
         ("alice", "/mute bob", "no_permission"),
