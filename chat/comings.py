@@ -140,13 +140,13 @@ class Comings:
         await asyncio.gather(*(self._see_out(room_id, user_id, lost=True) for room_id, user_id, _ in gone))
 
 
-async def leave(room: Log, person: Person, present_since: int, *, lost: bool = False) -> None:
+async def leave(room: Log, person: Person, present_since: int) -> None:
     """Somebody is not here any more: recorded, or only told where the room does not record it.
 
     The nonce is made of their joining: whoever announces it, it happens once.
     """
     if room.room.set.comings_and_goings:
-        await room.record(MemberLeft(by=person, user=person, lost=lost), nonce=f"~left/{present_since}")
+        await room.record(MemberLeft(by=person, user=person), nonce=f"~left/{present_since}")
     else:
         await room.mark_present(person, None)
         room.pass_on(Here([], [person]))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
 Level = Literal["all", "mentions", "none"]
-LEVELS: tuple[str, ...] = get_args(Level)
 USUAL = "mentions"
 
 

@@ -134,16 +134,6 @@ def plain(parts: list[Part]) -> str:
     return "".join(said)
 
 
-def excerpt(parts: list[Part], length: int = 80) -> str:
-    """The words in one line of at most `length` characters, cut at a word where one is near."""
-    words = " ".join(plain(parts).split())
-    if len(words) <= length:
-        return words
-    cut = words[: length - 1]
-    space = cut.rfind(" ")
-    return f"{cut[:space] if space > length // 2 else cut.rstrip()}…"
-
-
 class _Piece(NamedTuple):
     """Something found from `start` to `end`: what it is, and its words without the marks around them."""
 

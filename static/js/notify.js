@@ -9,12 +9,12 @@ const USUAL = "mentions"
 const LONGEST = 120
 
 /** What of a wish holds now: `all`, `mentions` or `none`. */
-export function levelOf({ level = USUAL, until, then } = {}, now = Date.now()) {
+function levelOf({ level = USUAL, until, then } = {}, now = Date.now()) {
   return until && new Date(until) <= now ? then || USUAL : level
 }
 
 /** What a notification says of a message: one line, and never what a spoiler hides. */
-export function lineOf(entry) {
+function lineOf(entry) {
   const parts = entry.parts ?? [{ t: "text", s: entry.text ?? "" }]
   const words = parts.map((part) => (part.t === "spoiler" ? "(spoiler)" : part.s)).join(" ")
   const line = words.replace(/\s+/g, " ").trim()

@@ -196,6 +196,6 @@ export class RoomSocket extends EventTarget {
 }
 
 /** Whether a close code asks one to come back. */
-export function comesBack(code) {
+function comesBack(code) {
   return [1001, 1005, 1006].includes(code) || (code >= 1011 && code <= 1014) || (code >= 4000 && code < 4500)
 }

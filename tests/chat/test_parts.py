@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chat import parts
 from chat.errors import Empty, TooLong, Unreadable
-from chat.parts import MOST_MENTIONS, Part, excerpt, mentioned, parse, plain, tidy
+from chat.parts import MOST_MENTIONS, Part, mentioned, parse, plain, tidy
 
 IDS = {"ann": 7, "bob.smith": 8, "王": 9}
 
@@ -342,19 +342,6 @@ def test_four_thousand_hostile_characters_are_walked_over_a_few_times(
 )
 def test_the_plain_words_are_those_one_reads(found: list[Part], words: str) -> None:
     assert plain(found) == words
-
-
-@pytest.mark.parametrize(
-    ("words", "short"),
-    [
-        ("hello", "hello"),
-        ("two\nlines  here", "two lines here"),
-        ("the quick brown fox", "the quick…"),
-        ("x" * 50, "x" * 13 + "…"),
-    ],
-)
-def test_an_excerpt_is_one_short_line(words: str, short: str) -> None:
-    assert excerpt(parse(words), 14) == short
 
 
 @pytest.mark.parametrize(
