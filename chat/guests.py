@@ -55,7 +55,7 @@ class TooManyGuests(AppError):
 class Guest:
     """Somebody without an account, while their socket is open. `owner` is what their claims on names say.
 
-    `renamed` is called when their name is theirs no more, and another must be found.
+    `loses_name` is called when their name is theirs no more, and another must be found.
     """
 
     person: Person

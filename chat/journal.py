@@ -11,12 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 import peewee
 
-from chat.errors import (
-    Busy,
-    NoSuchRoom,
-    Unavailable,
-    Unreadable,
-)
+from chat.errors import Busy, NoSuchRoom, Unavailable, Unreadable
 from chat.events import Batch, RecordedEvent
 from chat.log import Answer, Log, Request, lock_room
 from chat.post import Post, Verdict, refusal, said, verdict_of
@@ -99,8 +94,9 @@ class Journal:
     async def append(self, post: Post) -> Answer:
         """Keep words; returns once they are committed.
 
-        Raises Busy when too much waits, Unavailable when PostgreSQL does not answer in time, NonceConflict,
-        and what forbids the author to speak: Banned, Removed, Muted, Archived, Locked, NotVoiced, NotAMember.
+        Raises Busy when too much waits, Unavailable when PostgreSQL does not answer in time, Unreadable, NonceConflict,
+        NoSuchRoom, and what forbids the author to speak: Banned, Removed, Muted, Archived, Locked, NotVoiced,
+        NotAMember, Suspended, TooFast.
         """
         self._require_no_transaction()
         kept: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

@@ -37,7 +37,7 @@ class Activity(msgspec.Struct, frozen=True, tag="activity"):
 
 
 class HaveYouHeard(msgspec.Struct, frozen=True, tag="have_you_heard"):
-    """Every process with sockets of this user in this room is to hear up to `seq`, and answer."""
+    """Every process is to hear this room up to `seq`, where anybody listens to it, and answer."""
 
     id: str
     asker: str
