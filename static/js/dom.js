@@ -13,6 +13,28 @@ export function element(name, className = "", text = "") {
   return made
 }
 
+/** What a child is known by among the others, however it is redrawn. */
+function keyOf(child) {
+  const name = child.dataset.id ?? child.getAttribute("aria-labelledby") ?? (child.id || child.className)
+  return `${child.localName} ${name}`
+}
+
+/** Draw the children of an element anew, and leave alone those that stay as they are: somebody may be pressing one. */
+export function renew(parent, fresh) {
+  const keys = new Set(fresh.map(keyOf))
+  for (const child of [...parent.children]) if (!keys.has(keyOf(child))) child.remove()
+  const standing = new Map([...parent.children].map((child) => [keyOf(child), child]))
+  let next = parent.firstElementChild
+  for (const child of fresh) {
+    const old = standing.get(keyOf(child))
+    if (old && old === next) next = next.nextElementSibling
+    else parent.insertBefore(old ?? child, next)
+    if (!old || old.isEqualNode(child)) continue
+    if (old.localName === "ul") renew(old, [...child.children])
+    else old.replaceWith(child)
+  }
+}
+
 /** A number nobody else will draw, also where the page is not served over https. */
 export function nonce() {
   if (crypto.randomUUID) return crypto.randomUUID()

@@ -57,7 +57,11 @@ export function menus(room) {
 
   list.addEventListener("message:pin", ({ detail: { seq } }) => room.type(`/${isPinned(seq) ? "unpin" : "pin"} ${seq}`))
 
-  people.list.addEventListener("person:chosen", ({ detail: { person, button } }) => {
+  people.list.addEventListener("person:chosen", async ({ detail: { person, button: pressed } }) => {
+    await room.commands.known()
+    const line = () => people.list.querySelector(`li[data-id="${person.id}"] button`)
+    const button = pressed.isConnected ? pressed : line()
+    if (!button) return
     const mention = { words: "Mention", does: () => (people.close(), composer.insert(`@${person.name} `)) }
     const groups = onPerson(person, you, may, {
       direct: document.getElementById("people").dataset.kind === "direct",
@@ -67,7 +71,7 @@ export function menus(room) {
       voiced: person.voiced,
     })
     popup(button, person.name, [[mention], ...choosable(groups)], {
-      back: () => (button.isConnected ? button : people.list.querySelector(`li[data-id="${person.id}"] button`)),
+      back: () => (button.isConnected ? button : line()),
     })
   })
 

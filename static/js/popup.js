@@ -50,8 +50,11 @@ export function popup(anchor, label, groups, { back = () => anchor, gone = () =>
     if (!menu.contains(event.target)) close()
   }
 
-  function scrolled(event) {
-    if (event.target !== menu) close()
+  /** The menu goes along with its button, as long as that is in sight. */
+  function scrolled({ target }) {
+    if (!target.contains(anchor)) return
+    if (isInSight(anchor, target)) place(menu, anchor)
+    else close()
   }
 
   function left(event) {
@@ -85,6 +88,12 @@ function place(menu, anchor) {
   const top = below + height <= innerHeight ? below : Math.max(GAP, at.top - GAP - height)
   menu.style.top = `${top}px`
   menu.style.left = `${Math.max(GAP, Math.min(at.left, innerWidth - width - GAP))}px`
+}
+
+function isInSight(anchor, scroller) {
+  const at = anchor.getBoundingClientRect()
+  const { top, bottom } = scroller === document ? { top: 0, bottom: innerHeight } : scroller.getBoundingClientRect()
+  return at.bottom > top && at.top < bottom
 }
 
 function keydown(event, menu, close) {

@@ -54,10 +54,11 @@ export class Scroll {
     this.#look()
   }
 
+  /** In the next frame, unless somebody has scrolled away until then. */
   soonToEnd() {
     if (document.hidden) return this.toEnd()
     cancelAnimationFrame(this.#frame)
-    this.#frame = requestAnimationFrame(() => this.toEnd())
+    this.#frame = requestAnimationFrame(this.#stay)
   }
 
   /** Show a line in the upper third. */

@@ -7,7 +7,10 @@ import { notice } from "./notices.js"
 export function speaking(room, toolbar) {
   const { list, composer, outbox, draft, slug, you } = room
   const { menu } = composer
-  const commands = commandSource(slug)
+  const commands = commandSource(slug, () => {
+    menu.renew()
+    toolbar.renew()
+  })
   const leading = new Set()
 
   menu.source = {
@@ -231,23 +234,34 @@ function isCommand(text) {
   return /^\/([^\W\d_]|\?(\s|$))/u.test(text)
 }
 
-/** The commands one may run here, asked for again when one's role changes. */
-function commandSource(slug) {
+/**
+ * The commands one may run here, asked for again when one's role changes; `changed()` is told that they are others.
+ * `known()` waits for the first answer where none is kept from an earlier visit.
+ */
+function commandSource(slug, changed) {
   let known = []
+  let asked = 0
   const key = `aiochat:commands:${slug}`
   const ask = async () => {
+    asked += 1
+    const question = asked
     const answer = await fetch(`/api/commands?room=${encodeURIComponent(slug)}`, {
       headers: { accept: "application/json" },
     }).catch(() => null)
-    if (!answer?.ok) return
-    known = (await answer.json()).commands
-    keep.set(key, JSON.stringify(known))
+    const told = answer?.ok ? await answer.json().catch(() => null) : null
+    // An answer that comes after a later question is of a role one had before.
+    if (!told || question !== asked) return
+    const before = JSON.stringify(known)
+    known = told.commands
+    const now = JSON.stringify(known)
+    keep.set(key, now)
+    if (now !== before) changed()
   }
   try {
     known = JSON.parse(keep.get(key)) ?? []
   } catch {
     known = []
   }
-  ask()
-  return { now: () => known, ask }
+  const first = ask()
+  return { now: () => known, ask, known: async () => known.length || first }
 }

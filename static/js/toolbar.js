@@ -43,6 +43,19 @@ export class Toolbar {
     article.querySelector(".toolbar button")?.focus()
   }
 
+  /** Other tools may be used than before: the bar is made afresh, unless something is being done with it. */
+  renew() {
+    const article = this.#held
+    const bar = article?.querySelector(".toolbar")
+    if (!bar || bar.querySelector("[data-act=sure], [aria-expanded]")) return
+    const act = bar.contains(document.activeElement) && document.activeElement.dataset.act
+    const shows = article.matches(".shows")
+    this.#put()
+    this.#carry(article)
+    article.classList.toggle("shows", shows)
+    if (act) article.querySelector(`.toolbar [data-act=${act}]`)?.focus()
+  }
+
   walk(by) {
     const buttons = [...this.#list.querySelectorAll(".toolbar button")]
     const next = buttons[(buttons.indexOf(document.activeElement) + by + buttons.length) % buttons.length]

@@ -9,6 +9,9 @@ export function windowOf(room, history) {
   const { page, list } = room
   const toLatest = page.querySelector(".to-latest")
   let late = []
+  // What is said while the window is fetched again, as its answer may be older.
+  let heard = []
+  let fetching = 0
 
   const self = {
     /** Whether newer messages lie between what is drawn and the end. */
@@ -36,6 +39,7 @@ export function windowOf(room, history) {
 
     /** A numbered entry from the line. */
     hear(entry) {
+      if (fetching) heard.push(entry)
       if (!history.newer) return list.apply(entry)
       // What is already drawn may change; what is new waits until the window has reached it.
       list.amend(entry)
@@ -46,15 +50,21 @@ export function windowOf(room, history) {
 
     /** The end of the log afresh; whatever was typed or waits stays. Gives the number it reaches, null if it cannot. */
     async reload() {
+      fetching += 1
       const page = await history.latest()
+      fetching -= 1
+      const meanwhile = heard
+      if (!fetching) heard = []
       if (!page) return null
       late = []
       list.scroll.more = false
       list.reset(page.entries)
       list.querySelector(".newer")?.remove()
       older()
+      const last = Math.max(page.head ?? 0, list.last)
+      for (const entry of meanwhile) if (entry.seq > last) list.apply(entry)
       button()
-      return Math.max(page.head ?? 0, list.last)
+      return last
     },
 
     below({ unseen, meant }) {

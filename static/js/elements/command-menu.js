@@ -21,6 +21,7 @@ export class CommandMenu extends HTMLElement {
   #moved = false
   #shut = false
   #where = null
+  #seen = null
 
   attach(field) {
     this.#field = field
@@ -47,6 +48,7 @@ export class CommandMenu extends HTMLElement {
 
   look = () => {
     const text = this.#field.value
+    this.#seen = text
     if (!text.startsWith("/")) this.#shut = false
     const where = this.#shut ? null : stage(text, this.#field.selectionStart, this.source.commands())
     const same =
@@ -59,6 +61,11 @@ export class CommandMenu extends HTMLElement {
     this.#where = where
     if (!where) return this.open ? this.close() : undefined
     return where.at === "name" ? this.#names(where) : this.#arguments(where)
+  }
+
+  /** There are other commands than before: who types one just now is to see them. */
+  renew() {
+    if (this.#field.value === this.#seen && document.activeElement === this.#field) this.look()
   }
 
   #names(where) {

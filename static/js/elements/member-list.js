@@ -1,6 +1,6 @@
 // Who is here, by role; then who is not. Choosing somebody opens what can be done about them.
 
-import { element } from "../dom.js"
+import { element, renew } from "../dom.js"
 import { ink, rank } from "../message.js"
 import { holding, untilOver, words } from "../status.js"
 
@@ -40,6 +40,7 @@ export class MemberList extends HTMLElement {
         voiced: "voiced" in dataset,
       })
     }
+    this.replaceChildren()
     this.#draw()
   }
 
@@ -156,7 +157,7 @@ export class MemberList extends HTMLElement {
     const away = this.people.filter((person) => !person.here).sort(byName)
     const more = this.#count - here.length
     const rest = more > 0 ? [element("p", "more", `and ${more} more`)] : []
-    this.replaceChildren(...groups.flat(), ...rest, ...this.#group("p-off", "Not here", away))
+    renew(this, [...groups.flat(), ...rest, ...this.#group("p-off", "Not here", away)])
     if (focused) this.querySelector(`li[data-id="${focused}"] button`)?.focus()
     this.dispatchEvent(new CustomEvent("people:changed", { bubbles: true, detail: { count: this.#count } }))
   }
