@@ -89,8 +89,9 @@ async def saskia(meet: Meet, settings: Settings) -> Person:
 
 @pytest.fixture
 async def mateo(meet: Meet, saskia: Person) -> Person:
-    """Somebody with an account, in the lobby."""
+    """Somebody with an account, in the lobby, and saskia knows."""
     mateo = await meet("mateo")
     await mateo.submits("/register", name=mateo.name, password=PASSWORD)
     await mateo.enters("lobby")
+    await saskia.meets("mateo")
     return mateo

@@ -13,9 +13,9 @@ PASSWORD = "a sentence to come in with"
 NOWHERE = "about:blank"
 # How long one tries again, in seconds, and how long a try is, in milliseconds.
 LONG = 30
-GLANCE = 1_000
-# A refused page is told of in the console as a fault of the network.
-NO_FAULT = "Failed to load resource"
+GLANCE = 3_000
+# A refused page is told of in the console as a fault of the network; and that a font took its time, on a busy machine.
+NO_FAULTS = ("Failed to load resource", "WebSocket", "preload")
 
 
 class Person:
@@ -31,11 +31,7 @@ class Person:
         page.on("pageerror", self._error)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if (
-            message.type in {"error", "warning"}
-            and NO_FAULT not in message.text
-            and "WebSocket" not in message.text
-        ):
+        if message.type in {"error", "warning"} and not any(words in message.text for words in NO_FAULTS):
             self.faults.append(message.text)
 
     def _error(self, error: Error) -> None:
@@ -171,8 +167,16 @@ class Person:
         await expect(self.notice(text).last).to_be_visible()
 
     async def is_here(self) -> None:
-        """They are in the room: their own name stands among those who are here."""
-        here = self.page.locator("#people li:not(.away)").filter(has_text=self.name)
+        """They are in the room: the line has greeted them, and their own name stands among those who are here."""
+        # On a page made while the line before still stood, the name alone says nothing.
+        await expect(self.page.locator("button[data-notify]")).to_have_attribute(
+            "aria-label", re.compile("^Notifications: ")
+        )
+        await self.meets(self.name)
+
+    async def meets(self, name: str) -> None:
+        """Somebody stands among those who are here."""
+        here = self.page.locator("#people li:not(.away)").filter(has_text=name)
         await expect(here).to_have_count(1)
 
     async def words(self) -> list[str]:

@@ -44,8 +44,9 @@ async def test_axe_finds_nothing(saskia: Person, meet: Meet, scheme: str, screen
         found += await looks(yuki)
         sideways = await yuki.page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not sideways, path
-    await yuki.opens("/rooms/lobby")
+    await yuki.enters("lobby")
     await yuki.composer.fill("/")
+    await expect(yuki.menu.get_by_role("option").first).to_be_visible()
     await yuki.composer.press("ArrowDown")
     found += await looks(yuki)
     await yuki.composer.fill("/help k")
@@ -113,7 +114,7 @@ async def test_alt_and_an_arrow_opens_the_next_room(saskia: Person) -> None:
 async def test_on_a_phone_the_index_is_a_page_and_people_a_sheet(saskia: Person, meet: Meet) -> None:
     yuki = await meet("yuki", **PHONE)
     await yuki.submits("/register", name="yuki", password=PASSWORD)
-    await yuki.opens("/rooms/lobby")
+    await yuki.enters("lobby")
     await expect(yuki.page.locator("#people")).to_be_hidden()
     await yuki.page.get_by_role("button", name="People").tap()
     sheet = yuki.page.get_by_role("dialog")

@@ -5,6 +5,14 @@ from playwright.async_api import expect
 from tests.browser.conftest import Meet
 from tests.browser.person import PASSWORD, Person
 
+# Where the words of each part of a row stand: left, top, right, bottom; all of one moment.
+BOXES = """row => [".name", ".does", ".who"].map((part) => {
+    const words = document.createRange()
+    words.selectNodeContents(row.querySelector(part))
+    const { left, top, right, bottom } = words.getBoundingClientRect()
+    return [left, top, right, bottom]
+})"""
+
 
 async def test_it_opens_on_a_slash_in_the_first_column_only(saskia: Person) -> None:
     await saskia.types("/")
@@ -27,6 +35,7 @@ async def test_it_lists_what_one_may_run(saskia: Person, mateo: Person) -> None:
 
 async def test_tab_fills_in_the_command_and_then_the_person(saskia: Person, mateo: Person) -> None:
     await saskia.types("/ki")
+    await expect(saskia.menu).to_be_visible()
     await saskia.presses("Tab")
     await expect(saskia.composer).to_have_value("/kill ")
     await expect(saskia.menu.locator(".usage .now")).to_have_text("@user")
@@ -86,6 +95,7 @@ async def test_enter_sends_unless_the_arrows_have_chosen(saskia: Person) -> None
 
 async def test_escape_closes_it_and_keeps_the_text(saskia: Person) -> None:
     await saskia.types("/ki")
+    await expect(saskia.menu).to_be_visible()
     await saskia.presses("Escape")
     await expect(saskia.menu).to_be_hidden()
     await saskia.page.keyboard.type("l")
@@ -107,7 +117,7 @@ async def test_an_input_method_keeps_its_enter(saskia: Person) -> None:
 async def test_it_works_by_touch(saskia: Person, meet: Meet) -> None:
     phone = await meet("yuki", viewport={"width": 375, "height": 760}, has_touch=True, is_mobile=True)
     await phone.submits("/register", name="yuki", password=PASSWORD)
-    await phone.opens("/rooms/lobby")
+    await phone.enters("lobby")
     await phone.composer.tap()
     await phone.page.keyboard.type("/w")
     await phone.menu.get_by_role("option").filter(has_text="/who Lists").tap()
@@ -144,13 +154,8 @@ async def test_nothing_of_a_long_usage_line_is_covered(saskia: Person) -> None:
     row = saskia.menu.get_by_role("option").first
     for width in (1280, 375):
         await saskia.page.set_viewport_size({"width": width, "height": 760})
-        boxes = [
-            await row.locator(part).evaluate(
-                "e => { const r = document.createRange(); r.selectNodeContents(e); const b = r.getBoundingClientRect();"
-                " return [b.left, b.top, b.right, b.bottom] }"
-            )
-            for part in (".name", ".does", ".who")
-        ]
+        await saskia.page.wait_for_function("width => innerWidth === width", arg=width)
+        boxes = await row.evaluate(BOXES)
         for at, (left, top, right, bottom) in enumerate(boxes):
             for other in boxes[at + 1 :]:
                 assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top

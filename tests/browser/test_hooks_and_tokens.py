@@ -28,6 +28,8 @@ async def test_axe_finds_nothing(saskia: Person, meet: Meet, scheme: str, screen
         for words in ("ci", ""):
             await again.page.get_by_label(label).fill(words)
             await again.page.get_by_role("button", name=button).click()
+            # Without a name nothing is sent, and what was made before stays in sight.
+            await expect(again.page.locator("copy-line code")).to_be_visible()
             await again.page.wait_for_load_state()
             found += await looks(again)
             assert not await again.page.evaluate("document.documentElement.scrollWidth > innerWidth"), path

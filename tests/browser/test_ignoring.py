@@ -18,6 +18,7 @@ async def rex(meet: Meet, saskia: Person) -> Person:
     rex = await meet("rex")
     await rex.submits("/register", name=rex.name, password=PASSWORD)
     await rex.enters("lobby")
+    await saskia.meets("rex")
     return rex
 
 
