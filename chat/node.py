@@ -191,7 +191,8 @@ class Node:
                 self.epoch = epoch
                 self.hub.forget()
                 await self._close_all("The rooms were put back from a backup. Come back in a moment.")
-            heads = {channel.room.id: channel.heard for channel in self.hub.channels()}
+            # Where nobody listens any more the room may just have been destroyed, and is to be forgotten.
+            heads = {channel.room.id: channel.heard for channel in self.hub.channels() if channel.listeners}
             try:
                 await epochs.remember(self.redis, heads)
             except (RedisError, OSError) as error:
