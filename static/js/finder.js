@@ -51,11 +51,12 @@ export class Finder {
   #draw() {
     const words = this.#field.value.trim().toLowerCase().replace(/^#/, "")
     const where = (room) => `${room.slug} ${room.title ?? ""}`.toLowerCase()
+    const near = (room) => (room.slug === words ? 2 : Number(where(room).startsWith(words)))
     const fits = this.#rooms.filter(
       (room) => where(room).includes(words) || (room.topic ?? "").toLowerCase().includes(words),
     )
     this.#shown = fits
-      .sort((one, other) => where(other).startsWith(words) - where(one).startsWith(words))
+      .sort((one, other) => near(other) - near(one))
       .slice(0, 12)
     this.#list.replaceChildren(...this.#shown.map((room, index) => row(room, index)))
     this.#dialog.querySelector("[role=status]").textContent = this.#shown.length
