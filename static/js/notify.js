@@ -45,8 +45,11 @@ class Speaker {
     if (document.hidden) {
       this.#away?.()
       this.#away = null
-    } else if (!this.#away)
-      navigator.locks.request(LOOKS, { mode: "shared" }, () => new Promise((resolve) => (this.#away = resolve)))
+    } else if (!this.#away) {
+      // Also where one looks away before the lock is there.
+      const looking = new Promise((resolve) => (this.#away = resolve))
+      navigator.locks.request(LOOKS, { mode: "shared" }, () => looking)
+    }
   }
 
   async say(title, body, tag) {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Route, async_playwright, expect
 from pytest_aiohttp import AiohttpServer
 
 from aiochat.settings import Settings
@@ -95,3 +96,26 @@ async def mateo(meet: Meet, saskia: Person) -> Person:
     await mateo.enters("lobby")
     await saskia.meets("mateo")
     return mateo
+
+
+@pytest.fixture
+async def known() -> AsyncIterator[asyncio.Event]:
+    """Set: from now on the early one's browser is told which commands there are."""
+    known = asyncio.Event()
+    yield known
+    known.set()
+
+
+@pytest.fixture
+async def early(meet: Meet, saskia: Person, known: asyncio.Event) -> Person:
+    """Somebody whose first page of the lobby does not know the commands yet."""
+
+    async def waits(route: Route) -> None:
+        await known.wait()
+        await route.continue_()
+
+    early = await meet("yuki")
+    await early.page.route("**/api/commands?*", waits)
+    await early.submits("/register", name=early.name, password=PASSWORD)
+    await early.enters("lobby")
+    return early

@@ -1,5 +1,7 @@
 """The menu that opens on a slash, by keyboard and by touch."""
 
+import asyncio
+
 from playwright.async_api import expect
 
 from tests.browser.conftest import Meet
@@ -23,6 +25,15 @@ async def test_it_opens_on_a_slash_in_the_first_column_only(saskia: Person) -> N
     await expect(saskia.composer).not_to_have_attribute("aria-controls", "commands")
     await saskia.composer.fill("//not a command")
     await expect(saskia.menu).to_be_hidden()
+
+
+async def test_who_types_before_the_commands_are_known_sees_them_when_they_are(
+    saskia: Person, early: Person, known: asyncio.Event
+) -> None:
+    await early.types("/wh")
+    await expect(early.menu).to_be_hidden()
+    known.set()
+    await expect(early.menu.get_by_role("option").filter(has_text="/whois")).to_be_visible()
 
 
 async def test_it_lists_what_one_may_run(saskia: Person, mateo: Person) -> None:

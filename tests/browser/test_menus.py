@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 from playwright.async_api import Locator, expect
 
@@ -199,3 +201,50 @@ async def test_menus_work_by_touch(saskia: Person, meet: Meet) -> None:
     await _item(phone, "Who is this").tap()
     await phone.page.locator("#sheet").get_by_role("button", name="Close").tap()
     await phone.is_told("@saskia")
+
+
+async def test_the_tools_of_a_message_are_all_there_as_soon_as_the_commands_are_known(
+    saskia: Person, early: Person, known: asyncio.Event
+) -> None:
+    await saskia.says("a word")
+    await early.reads("a word")
+    await early.log.focus()
+    await early.presses("ArrowUp")
+    tools = early.message("a word").get_by_role("toolbar")
+    await expect(tools.get_by_role("button", name="Reply")).to_be_visible()
+    await expect(tools.get_by_role("button", name="More")).to_have_count(0)
+    known.set()
+    await expect(tools.get_by_role("button", name="More")).to_be_visible()
+
+
+async def test_a_menu_waits_for_the_commands_it_is_made_of(
+    saskia: Person, early: Person, known: asyncio.Event
+) -> None:
+    await _opens_menu_at(early, "saskia")
+    known.set()
+    await expect(_item(early, "Who is this")).to_be_visible()
+
+
+async def test_an_open_menu_goes_along_with_its_message(
+    saskia: Person, mateo: Person, app: web.Application
+) -> None:
+    await write_lines(app, mateo.name, 40)
+    await saskia.reads("line 39.")
+    await _opens_menu_of(saskia, "line 38.")
+    await mateo.says("one more")
+    await expect(saskia.message("one more")).to_be_in_viewport()
+    await _item(saskia, "Pin").click()
+    await mateo.sees("saskia pinned a message")
+
+
+async def test_a_press_on_somebody_counts_though_somebody_comes_meanwhile(
+    saskia: Person, mateo: Person, meet: Meet
+) -> None:
+    await saskia.page.locator("#people").get_by_role("button", name="mateo").hover()
+    await saskia.page.mouse.down()
+    yuki = await meet("yuki")
+    await yuki.submits("/register", name="yuki", password=PASSWORD)
+    await yuki.enters("lobby")
+    await saskia.meets("yuki")
+    await saskia.page.mouse.up()
+    await expect(_item(saskia, "Mention")).to_be_visible()

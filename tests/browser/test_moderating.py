@@ -1,11 +1,12 @@
 """What an owner types, and what the others see of it."""
 
+import asyncio
 import re
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Meet
-from tests.browser.person import PASSWORD, Person
+from tests.browser.person import LONG, PASSWORD, Person
 
 
 async def test_a_killed_member_sees_by_whom_why_and_until_when(saskia: Person, mateo: Person) -> None:
@@ -45,6 +46,30 @@ async def test_a_cleared_room_is_empty_for_all_and_comes_back(saskia: Person, ma
         await person.sees("saskia took the clearing back")
         await person.reads("one")
     await expect(saskia.page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+async def test_what_is_said_while_the_log_is_fetched_again_stays(saskia: Person, mateo: Person) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        await answered.wait()
+        await route.fulfill(response=answer)
+
+    await saskia.says("one")
+    await mateo.reads("one")
+    await saskia.says("/clear")
+    await expect(mateo.messages).to_have_count(0)
+    await mateo.page.route("**/api/rooms/lobby/messages?*", slowly)
+    await saskia.says("/undo")
+    async with asyncio.timeout(LONG):
+        await asked.wait()
+    await saskia.says("meanwhile")
+    await mateo.reads("meanwhile")
+    answered.set()
+    await mateo.reads("one")
+    assert await mateo.words() == ["one", "meanwhile"]
 
 
 async def test_undo_may_be_typed(saskia: Person, mateo: Person) -> None:
