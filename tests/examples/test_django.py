@@ -86,7 +86,9 @@ async def school(house: House, olga: Person, at: str, pupils: Path, tmp_path: Pa
         "manage.py", "runserver", "--noreload", where, environ=environ, cwd=EXAMPLES / "django"
     ) as running:
         await running.says("Starting development server")
-        draining = asyncio.create_task(running.ends())
+        assert running.process.stdout is not None
+        # However long it is played here: what nobody reads would stop it one day.
+        draining = asyncio.create_task(running.process.stdout.read())
         yield School(at, environ)
         draining.cancel()
 
