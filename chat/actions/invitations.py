@@ -15,11 +15,11 @@ from chat.actions.newcomers import require_place
 from chat.errors import SlugTaken
 from chat.events import MemberAdded
 from chat.forbidden import Disabled
+from chat.lines import one_line
 from chat.log import Log
 from chat.members import Member, find_room
 from chat.models import Room
 from chat.node import Node
-from chat.parts import tidy
 from chat.policy import Permission, require, require_entry
 from chat.signals import Belongs
 from helpers.errors import AppError
@@ -168,7 +168,7 @@ async def set_up(
     `registration` is `open`, `invite` or `closed`. Returns the admin and the invitation's token.
     Raises NoSetUp, NameTaken, TooLong, Empty.
     """
-    title = tidy(title, MOST_SITE_TITLE, "site")
+    title = one_line(title, MOST_SITE_TITLE, "site")
     if registration not in REGISTRATIONS:
         registration = "invite"
     async with node.manager.transaction():

@@ -16,11 +16,11 @@ from chat.actions.ruling import keep_act, require_rule
 from chat.errors import BadSlug, NotSet, ReservedSlug, SlugTaken
 from chat.events import MemberAdded, TopicChanged
 from chat.forbidden import Disabled
+from chat.lines import one_line
 from chat.log import Answer, Request
 from chat.members import ROOM_COLUMNS, Member, find_room, room_of
 from chat.models import Room
 from chat.node import Node
-from chat.parts import tidy
 from chat.policy import Permission, Role, Switches, require
 from chat.signals import Belongs
 from chat.unread import HIDDEN, MENTIONS
@@ -111,8 +111,8 @@ async def create_by_word(
 
 async def _insert(node: Node, user_id: int, slug: str, title: str, topic: str, switches: Switches) -> Room:
     slug = require_slug(slug)
-    title = tidy(title or slug, MOST_TITLE, "title")
-    topic = tidy(topic, node.limits.topic, "topic") if topic.strip() else ""
+    title = one_line(title or slug, MOST_TITLE, "title")
+    topic = one_line(topic, node.limits.topic, "topic") if topic.strip() else ""
     if await node.manager.value("SELECT 1 FROM room_slugs WHERE slug = %s", slug):
         raise SlugTaken(slug)
     row = await node.manager.row(
@@ -152,7 +152,7 @@ async def set_topic(
     Raises NotAllowed, DirectRoom, TooLong, Unreadable, NotSet, Muted, and where members may set it what forbids them to
     speak.
     """
-    topic = " ".join(tidy(topic, node.limits.topic, "topic").split()) if topic.strip() else ""
+    topic = one_line(topic, node.limits.topic, "topic") if topic.strip() else ""
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
         require_rule(log, actor, Permission.SET_TOPIC, None, "topic")

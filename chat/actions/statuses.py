@@ -11,11 +11,11 @@ from chat.actions.actors import actor_in
 from chat.errors import NotSet
 from chat.events import Person
 from chat.forbidden import Muted
+from chat.lines import one_line
 from chat.log import Answer, Log, Repeated, Request
 from chat.members import Member
 from chat.models import Room
 from chat.node import Node
-from chat.parts import tidy
 from chat.policy import Permission, require
 from chat.signals import StatusMoved
 from chat.status import AWAY, DND, Status
@@ -164,4 +164,4 @@ async def _tell(node: Node, person: Person) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(tidy(text, MOST_WORDS).split()) if text.strip() else ""
+    return one_line(text, MOST_WORDS) if text.strip() else ""

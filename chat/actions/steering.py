@@ -13,6 +13,7 @@ from chat.actions.rooms import MOST_TITLE, require_slug, slug_of
 from chat.actions.ruling import keep_act, require_rule
 from chat.errors import Already, SlugTaken
 from chat.events import SettingsChanged
+from chat.lines import one_line
 from chat.log import Answer, Log, Request
 from chat.members import Member
 from chat.models import Room
@@ -31,7 +32,7 @@ async def rename(
 
     Raises NotAllowed, DirectRoom, BadSlug, ReservedSlug, SlugTaken, TooLong, Already, Muted.
     """
-    title = " ".join(tidy(wanted, MOST_TITLE, "title").removeprefix("#").split())
+    title = one_line(wanted, MOST_TITLE, "title").removeprefix("#").strip()
     slug = require_slug(slug_of(title) or title.lower())
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:

@@ -183,7 +183,9 @@ class _Reading:
         while self.left:
             place = self.left[0]
             if place.rest:
-                self.values[place.key] = self.line[self.at :].rstrip()
+                self.values[place.key] = place.converter.read(
+                    Token(self.line[self.at :].rstrip(), len(self.line))
+                )
                 self.at = len(self.line)
                 self.left.pop(0)
                 return True

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
+from chat.lines import straight
 from chat.times import read_duration
 
 _LINK = re.compile(
@@ -171,9 +172,13 @@ class OneOf(Converter):
 
 @dataclass(frozen=True, slots=True)
 class Remainder(Converter):
-    """The rest of the line as it was typed; with `lines`, all lines after it too."""
+    """The rest of the line; with `lines`, as it was typed, and all lines after it too."""
 
     lines: bool = False
+
+    def read(self, token: Token) -> str:
+        # It will stand in a line of ours: a reason behind who gave it, a topic beside a name.
+        return token.word if self.lines else straight(token.word)
 
 
 class MessageNumber(int):
@@ -238,7 +243,7 @@ Link = Annotated[int, MessageLink()]
 Duration = Annotated[timedelta, Length()]
 """A length of time: digits and one of s, m, h, d, w, nothing else."""
 Rest = Annotated[str, Remainder()]
-"""The rest of the line, verbatim. A second line is refused."""
+"""The rest of the line, but for marks that turn words round. A second line is refused."""
 Text = Annotated[str, Remainder(lines=True)]
 """The rest of the line and all lines after it, verbatim."""
 

@@ -292,6 +292,13 @@ async def test_a_room_is_made_by_who_wants_one(program: Person, bob: Person) -> 
     assert (await bob.enters("garden")).you.role == "member"
 
 
+async def test_what_a_room_is_called_stands_in_one_line(program: Person) -> None:
+    answer = await program.posts(
+        "/api/rooms", {"slug": "garden", "title": "\u202eThe\ngarden", "topic": "Roses\n#gold · 9 here"}
+    )
+    assert (answer.json.title, answer.json.topic) == ("The garden", "Roses #gold · 9 here")
+
+
 @pytest.mark.parametrize(
     ("body", "code", "field"),
     [

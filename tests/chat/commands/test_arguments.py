@@ -211,3 +211,9 @@ def test_a_reason_is_never_eaten_as_a_duration(reason: str, count: int, unit: st
     _, none, rest = read(mute, f"ann {count}{unit}! {reason}")
     assert none is None
     assert rest == f"{count}{unit}! {reason}".rstrip()
+
+
+def test_a_reason_turns_no_words_round_and_what_is_said_stays_as_it_is() -> None:
+    assert read(kill, "ann \u202esuoived\u202c") == ("ann", "suoived")
+    assert read(kill, "ann \u202e") == ("ann", "")
+    assert read(me, "waves \u202ekcab") == ("waves \u202ekcab",)
