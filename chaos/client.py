@@ -222,7 +222,7 @@ class Client:
         if not self._epoch:
             self._epoch = hello["epoch"]
             self.view.begin(hello["head"])
-            self._back(recovered=True)
+            self._back()
             await self.outbox.open()
             return
         if hello["epoch"] != self._epoch:
@@ -247,10 +247,10 @@ class Client:
                 self._book.fail(
                     f"{self.name}: resumed at {frame['head']}, but heard only up to {self.view.last}"
                 )
-        self._back(recovered=frame["recovered"])
+        self._back()
         await self.outbox.open()
 
-    def _back(self, *, recovered: bool) -> None:
+    def _back(self) -> None:
         self.live = True
         self._failures = 0
         if self._away_since:

@@ -21,7 +21,6 @@ class View:
         self.texts: dict[int, str | None] = {}
         self.nonces: dict[int, str] = {}
         self.jumps: list[tuple[int, int]] = []
-        self.applied = 0
         self.dropped = 0
         self._early: dict[int, Frame] = {}
         self._stale_upto = 0
@@ -83,7 +82,6 @@ class View:
         seq: int = frame["seq"]
         kind: str = frame["type"]
         self.last = seq
-        self.applied += 1
         self.kinds[seq] = sys.intern(kind)
         match kind:
             case "message":

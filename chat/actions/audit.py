@@ -34,14 +34,11 @@ WORDS = {
     "role": "changed the rank of",
     "topic": "set the topic",
     "settings": "changed the settings",
-    "renamed": "renamed the room",
     "cleared": "cleared the room",
     "purged": "removed messages",
     "removed": "removed a message of",
     "pinned": "pinned a message",
     "unpinned": "took a pin down",
-    "added": "brought in",
-    "removed_self": "took out",
 }
 
 

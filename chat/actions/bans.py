@@ -120,6 +120,7 @@ class Ban:
     until: datetime
 
 
+# Both kinds are asked for, and one of them taken: so the index of those who were shown out serves.
 LISTED = """SELECT u.name, coalesce(b.author_name, ''), m.reason, m.banned_until
     FROM memberships m JOIN users u ON u.id = m.user_id LEFT JOIN LATERAL
         (SELECT x.author_name FROM messages x WHERE x.room_id = m.room_id AND x.kind IN ('kicked', 'banned')

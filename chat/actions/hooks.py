@@ -121,7 +121,7 @@ async def make(node: Node, room: Room, member: Member, name: str, request: Reque
         if log.room.set.archived:
             raise Archived(log.room.slug)
         bot = await _bot(node, log, actor, comer)
-        await _require_place(node, log, bot)
+        await _require_one_more(node, log, bot)
         await node.manager.execute(
             "INSERT INTO hooks (room_id, user_id, secret_hash, created_by) VALUES (%s, %s, %s, %s)",
             room.id,
@@ -237,7 +237,7 @@ async def _bot(node: Node, log: Log, actor: Member, comer: Newcomer) -> User:
     return known
 
 
-async def _require_place(node: Node, log: Log, bot: User) -> None:
+async def _require_one_more(node: Node, log: Log, bot: User) -> None:
     good = await node.manager.rows(
         "SELECT user_id FROM hooks WHERE room_id = %s AND revoked_at IS NULL", log.room.id
     )

@@ -11,6 +11,7 @@ from chat.actions import invitations
 from chat.actions.actors import actor_in, require_hearing
 from chat.actions.elsewhere import room_meant
 from chat.actions.hearing import heard_everywhere
+from chat.actions.moderation import owners_of
 from chat.actions.newcomers import require_place
 from chat.comings import leave as see_out
 from chat.errors import Already, Conflict, DirectRoom, LastOwner, NoSuchRoom, TooLong
@@ -129,7 +130,7 @@ async def leave(
             raise NotAMember(log.room.slug)
         if log.room.kind == "direct":
             raise DirectRoom
-        if goer.rank is Role.OWNER and await owners_in(node, log.room.id) == 1:
+        if goer.rank is Role.OWNER and await owners_of(node, log) == 1:
             raise LastOwner
         gone = await log.record(MemberRemovedSelf(by=goer.person, user=goer.person))
         if goer.present_since is not None:
@@ -144,14 +145,6 @@ async def leave(
     silent = await heard_everywhere(node, there.id, member.user_id, gone.seq)
     reply = logs[here.id].reply
     return msgspec.structs.replace(reply, text=reply.text + silent)
-
-
-async def owners_in(node: Node, room_id: int) -> int:
-    """How many own the room."""
-    count: int = await node.manager.value(
-        "SELECT count(*) FROM memberships WHERE room_id = %s AND role = %s AND is_member", room_id, Role.OWNER
-    )
-    return count
 
 
 async def mark_read(node: Node, room: Room, user_id: int, seq: int) -> None:

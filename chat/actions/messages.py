@@ -146,7 +146,7 @@ async def remove(
 ) -> Answer:
     """Take back one's own words, or as a moderator another's; `LAST` means the last of one's own.
 
-    Raises Gone, NoMessage, NotAllowed, DirectRoom, RankTooHigh.
+    Raises Archived, Gone, NoMessage, NotAllowed, DirectRoom, RankTooHigh, MutedReason.
     """
     try:
         async with node.journal.transaction(room.id, member.user_id, request) as log:

@@ -29,7 +29,7 @@ async def lock(
         require_rule(log, actor, Permission.LOCK, None, "lock")
         if log.room.set.locked:
             raise Already(f"#{log.room.slug} is locked already. /unlock opens it")
-        await _turn(node, log, actor, Permission.LOCK, {"locked": True}, reason)
+        await _turn(node, log, actor, {"locked": True}, reason)
         log.answer = f"#{log.room.slug} is locked: only moderators can post. /unlock opens it."
     return log.reply
 
@@ -41,7 +41,7 @@ async def unlock(node: Node, room: Room, member: Member, request: Request | None
         require_rule(log, actor, Permission.LOCK, None, "unlock")
         if not log.room.set.locked:
             raise NotSet(f"#{log.room.slug} is not locked. /lock locks it")
-        await _turn(node, log, actor, Permission.LOCK, {"locked": False})
+        await _turn(node, log, actor, {"locked": False})
         log.answer = f"#{log.room.slug} is open again."
     return log.reply
 
@@ -57,7 +57,7 @@ async def set_moderated(
             raise Already(f"#{log.room.slug} is moderated already. /moderated off ends it")
         if not moderated and not log.room.set.moderated:
             raise NotSet(f"#{log.room.slug} is not moderated. /moderated on begins it")
-        await _turn(node, log, actor, Permission.LOCK, {"moderated": moderated})
+        await _turn(node, log, actor, {"moderated": moderated})
         log.answer = (
             f"Only those with a voice can post in #{log.room.slug} now. /voice @user gives one."
             if moderated
@@ -85,7 +85,7 @@ async def set_slow_mode(
             raise Already(
                 f"The pause is {say_duration(timedelta(seconds=seconds))} already. /slowmode off ends it"
             )
-        await _turn(node, log, actor, Permission.SLOW_MODE, {"slow_mode": seconds})
+        await _turn(node, log, actor, {"slow_mode": seconds})
         log.answer = (
             f"Everybody waits {say_duration(timedelta(seconds=seconds))} between two posts now. /slowmode off ends it."
             if seconds
@@ -94,13 +94,6 @@ async def set_slow_mode(
     return log.reply
 
 
-async def _turn(
-    node: Node,
-    log: Log,
-    actor: Member,
-    permission: Permission,
-    switches: dict[str, Any],
-    reason: str = "",
-) -> None:
+async def _turn(node: Node, log: Log, actor: Member, switches: dict[str, Any], reason: str = "") -> None:
     event = await log.record(SettingsChanged(by=actor.person, changed={"switches": switches}, reason=reason))
     await keep_act(node, log, actor, event, reason=reason)
