@@ -75,6 +75,25 @@ async def test_a_room_is_found_from_anywhere(mateo: Person) -> None:
     await mateo.page.wait_for_url("**/rooms/lobby")
 
 
+async def test_in_a_long_index_the_room_one_is_in_is_in_sight(mateo: Person) -> None:
+    for number in range(8):
+        await mateo.submits("/rooms", slug=f"shelf-{number}")
+    await mateo.page.set_viewport_size({"width": 1280, "height": 360})
+    await mateo.enters("shelf-7")
+    await expect(mateo.page.locator("room-index [aria-current]")).to_be_in_viewport()
+
+
+async def test_in_half_a_window_a_long_title_leaves_room_for_the_way_back_and_the_people(
+    mateo: Person,
+) -> None:
+    await mateo.page.set_viewport_size({"width": 640, "height": 440})
+    await mateo.makes("kiln", "Everything there is to say about kilns, their fuel and their ash")
+    await expect(mateo.page.get_by_role("link", name="Rooms", exact=True)).to_be_in_viewport(ratio=1)
+    await expect(mateo.page.get_by_role("button", name="People", exact=False).first).to_be_in_viewport(
+        ratio=1
+    )
+
+
 async def test_light_or_dark_is_remembered_by_the_server(mateo: Person) -> None:
     await mateo.page.get_by_label("Dark", exact=True).check(force=True)
     await expect(mateo.page.locator("html")).to_have_attribute("data-theme", "dark")

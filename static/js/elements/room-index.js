@@ -3,6 +3,11 @@
 import { clone, counted } from "../dom.js"
 
 export class RoomIndex extends HTMLElement {
+  /** In a long index the room one is in is in sight. */
+  connectedCallback() {
+    this.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" })
+  }
+
   /** A room's counts, as an `unread` frame tells them. */
   update({ room, count, mentions }) {
     const link = this.querySelector(`a[data-slug="${CSS.escape(room)}"]`)
