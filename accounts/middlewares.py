@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from accounts.errors import BadToken, NotSignedIn, Rests
+from accounts.errors import NotSignedIn, Rests
 from accounts.keys import RESTS, USER
 from accounts.models import User
 from accounts.sessions import token_in, user_of_session
-from accounts.tokens import user_of_token
+from accounts.tokens import require_token
 from helpers.web import MANAGER, local_path, redirect, wants_json
 
 View = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -29,7 +29,7 @@ async def user_middleware(request: web.Request, handler: Handler) -> web.StreamR
     """Put `USER` on the request: by its Bearer token, else by its session, else nobody.
 
     Addresses that are the same for everybody ask neither Redis nor the database.
-    Raises `BadToken`, `Unavailable`.
+    Raises `BadToken`, `Rests`, `Unavailable`.
     """
     for_all = request.path.startswith(FOR_ANYBODY) or request.path in FOR_GUESTS
     request[USER] = None if for_all else await _who_asks(request)
@@ -40,10 +40,7 @@ async def _who_asks(request: web.Request) -> User | None:
     token = token_in(request)
     if token is None:
         return await user_of_session(request)
-    user = await user_of_token(request.config_dict[MANAGER], token)
-    if user is None:
-        raise BadToken
-    return user
+    return await require_token(request.config_dict[MANAGER], token)
 
 
 def user_of(request: web.Request) -> User:

@@ -8,14 +8,14 @@ from aiohttp import web
 from aiohttp_session import Session, get_session, new_session
 
 from accounts import actions
-from accounts.errors import BadToken, NotSignedIn
+from accounts.errors import NotSignedIn
 from accounts.keys import RESTS, USERS
 from accounts.models import User
 from accounts.refs import is_session, token_ref
 from accounts.rests import why_rests
 from accounts.storage import COOKIE, ID, KEPT, SESSIONS, end_session, end_sessions, ref_of
 from accounts.storage import USER as USER_ID
-from accounts.tokens import user_of_token
+from accounts.tokens import require_token
 from helpers.web import BIGGEST, BUS, FLASHES, MANAGER, REDIS
 
 EPOCH = "epoch"
@@ -86,12 +86,13 @@ class Claim:
 
 
 async def claim_of(request: web.Request) -> Claim:
-    """Who asks, where whoever needs to know looks at the account anyway. Raises NotSignedIn, BadToken, Unavailable."""
+    """Who asks, where whoever needs to know looks at the account anyway.
+
+    Raises NotSignedIn, BadToken, Rests, Unavailable.
+    """
     token = token_in(request)
     if token is not None:
-        user = await user_of_token(request.config_dict[MANAGER], token)
-        if user is None:
-            raise BadToken
+        user = await require_token(request.config_dict[MANAGER], token)
         return Claim(user.id, user.session_epoch, token_ref(token))
     claim = None
     if ref := session_ref(request):

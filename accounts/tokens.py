@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.actions import load_user, sign_out
-from accounts.errors import NoLabel, TooManyTokens
+from accounts.errors import BadToken, NoLabel, Rests, TooManyTokens
 from accounts.models import User, user_columns, user_from
 from accounts.passes import Gate, user_of_pass
 from accounts.refs import ref_of_hash, token_hash
+from accounts.rests import why_rests
 from helpers.bus import Bus
 from helpers.database import Manager
 
@@ -72,12 +73,24 @@ async def make_token(manager: Manager, user_id: int, label: str) -> str:
     return await create_token(manager, user_id, label)
 
 
+async def require_token(manager: Manager, token: str) -> User:
+    """Whose API token this is. Raises `BadToken`; and `Rests`, which says why, where it is good and its user rests."""
+    user = await _whose(manager, token)
+    if user is None:
+        raise BadToken
+    if user.is_suspended:
+        raise Rests(await why_rests(manager, user))
+    return user
+
+
 async def user_of_token(manager: Manager, token: str) -> User | None:
     """Whose API token this is; nobody's when it is unknown or revoked, or its user rests."""
-    if not SHAPE.fullmatch(token):
-        return None
-    user = user_from(await manager.row(WHOSE, token_hash(token)))
+    user = await _whose(manager, token)
     return None if user is None or user.is_suspended else user
+
+
+async def _whose(manager: Manager, token: str) -> User | None:
+    return user_from(await manager.row(WHOSE, token_hash(token))) if SHAPE.fullmatch(token) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from uuid import UUID
 import msgspec
 
 from accounts.actions import load_user
-from accounts.errors import NotSignedIn
+from accounts.errors import NotSignedIn, Rests
+from accounts.models import User
+from accounts.rests import why_rests
 from chat.errors import NoSuchRoom
 from chat.members import MEMBER_COLUMNS, Member, admit, member_of, require_address
 from chat.models import Room
@@ -85,7 +87,7 @@ class Entrance:
         """The room at this address, or at one it once had, and the user as its member, if they may come in.
 
         `session_epoch` is what the user's was when they signed in. A private room and none at all are refused alike.
-        Raises NotSignedIn, NoSuchRoom, Banned, Removed.
+        Raises NotSignedIn, Rests, NoSuchRoom, Banned, Removed.
         """
         require_address(slug)
         seen = await self._trips.ask(Look(user_id, slug=slug))
@@ -93,13 +95,18 @@ class Entrance:
             # No such user, or no such room: people who are nobody learn that first.
             user = await load_user(self._manager, user_id)
             if user is None or user.is_suspended or user.session_epoch != session_epoch:
-                raise NotSignedIn
+                raise await self._why_nobody(user)
             raise NoSuchRoom
         if not seen.has_account(session_epoch):
-            raise NotSignedIn
+            raise await self._why_nobody(await load_user(self._manager, user_id))
         assert seen.room is not None
         admit(seen.room, seen.member)
         return seen.room, seen.member
+
+    async def _why_nobody(self, user: User | None) -> NotSignedIn:
+        if user is None or not user.is_suspended:
+            return NotSignedIn()
+        return Rests(await why_rests(self._manager, user))
 
     async def look_again(self, user_id: int, room_id: int) -> Seen | None:
         """The user as this room knows them now, or None for no such user or room."""

@@ -60,7 +60,7 @@ async def test_a_token_says_when_it_was_last_used_and_writes_it_once_a_minute(
     assert (await tokens.list_tokens(manager, ann.id))[0].last_used_at == first
 
 
-async def test_the_token_of_a_suspended_account_opens_nothing(
+async def test_the_token_of_a_suspended_account_opens_nothing_and_says_why(
     manager: Manager, bus: MemoryBus, ann: User, visitor: Visitor
 ) -> None:
     token = await tokens.create_token(manager, ann.id)
@@ -68,7 +68,13 @@ async def test_the_token_of_a_suspended_account_opens_nothing(
     await manager.execute("UPDATE users SET suspended_until = now() + interval '1 hour'")
     refused = await visitor.opens("/api/try/members", Authorization=f"Bearer {token}")
     assert refused.status == 401
-    assert '"code":"bad_token"' in refused.text
+    assert '"code":"not_signed_in"' in refused.text
+    assert "This account may not sign in until " in refused.text
+    assert await tokens.user_of_token(manager, token) is None
+    await manager.execute("UPDATE api_tokens SET revoked_at = now()")
+    revoked = await visitor.opens("/api/try/members", Authorization=f"Bearer {token}")
+    assert '"code":"bad_token"' in revoked.text, "whoever found an old token learns nothing of its account"
+    assert "Make another" in revoked.text
 
 
 async def test_a_wrong_token_is_not_mistaken_for_a_visitor(visitor: Visitor, ann: User) -> None:

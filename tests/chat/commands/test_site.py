@@ -59,7 +59,10 @@ async def test_who_is_shut_out_of_the_site_is_out_of_every_room_and_process(
     assert "By ada, with the reason “spam”." in why.refusal.message
     assert "with the reason “spam”" in (await (await house.stranger()).fills("/login", **ALICE)).words
     assert "may not sign in" not in (await (await house.stranger()).opens("/login")).words
-    assert (await program.gets("/api/rooms")).status == 401
+    for refused in (await program.gets("/api/rooms"), await program.knocks(), await alice.knocks()):
+        assert (refused.status, refused.refusal.code) == (401, "not_signed_in")
+        assert "until " in refused.refusal.message
+        assert "By ada, with the reason “spam”." in refused.refusal.message
     assert (await ada.says(line, nonce="n-1")).duplicate
     assert (await ada.says("/siteunban alice", nonce="n-2")).text == "@alice may come in again."
     assert (await ada.says("/siteunban alice", nonce="n-2")).duplicate
