@@ -6,11 +6,13 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -31,6 +33,7 @@ YOUNG = 10.0
 # Every connection brings some fifty things to look through: garbage looked for so often costs more than it weighs.
 GARBAGE = (20_000, 20, 50)
 LONGEST_PAUSE = 10.0
+MOST_FILES = 65_536
 
 
 class WorkerFailed(Trouble):
@@ -48,6 +51,7 @@ def serve(settings: Settings, listener: socket.socket, ready: Callable[[], None]
 async def _serve(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     _on_signals(stop)
+    open_more_files()
     runner = web.AppRunner(
         create_app(settings),
         access_log_class=AccessLog,
@@ -66,6 +70,16 @@ async def _serve(settings: Settings, listener: socket.socket, ready: Callable[[]
                 await runner.cleanup()
         except TimeoutError:
             log.error("not everything was closed within %g seconds", 2 * settings.shutdown_grace)
+
+
+def open_more_files() -> None:
+    """Have as many files open as this process may: each connection is one, and many a shell begins with 1024."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        # Some systems allow fewer than they say.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _keep_house() -> None:
