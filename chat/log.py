@@ -15,12 +15,16 @@ from chat.events import PassingEvent, Person, Recorded, RecordedEvent, body_of
 from chat.members import ROOM_COLUMNS, Member, member_in, named_in, room_of
 from chat.models import Room
 from chat.projection import apply, set_present
+from helpers.codec import shaped
 from helpers.database import Manager
 
 E = TypeVar("E", bound=Recorded)
 
 
-Nonce = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:\-]{1,64}\Z")]
+Nonce = Annotated[
+    str,
+    shaped(r"^[A-Za-z0-9_.:\-]{1,64}\Z", "1 to 64 characters: letters and digits of English, _ . : and -"),
+]
 """A client's own name for a request: the same one again is the same request."""
 
 

@@ -11,6 +11,15 @@ from helpers.errors import AppError
 
 T = TypeVar("T")
 PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
+SHAPE = re.compile(r" matching regex (.+)$", re.DOTALL)
+# What a pattern means, by how it is quoted in a complaint.
+_MEANT: dict[str, str] = {}
+
+
+def shaped(pattern: str, meant: str) -> msgspec.Meta:
+    """A text of this shape. `meant` says of what it is made, for nobody is shown a regular expression."""
+    _MEANT[repr(pattern)] = meant
+    return msgspec.Meta(pattern=pattern)
 
 
 class BadFrame(AppError):
@@ -46,6 +55,8 @@ def bad_frame(error: msgspec.DecodeError) -> BadFrame:
     problem = str(error)
     place = PLACE.search(problem)
     problem = PLACE.sub("", problem).replace("`", "'").rstrip(".")
+    if shape := SHAPE.search(problem):
+        problem = f"{problem[: shape.start()]} of {_MEANT.get(shape[1], 'another form')}"
     if place and place[1]:
         return BadFrame(problem=f"{problem} in '{place[1]}'", field=place[1])
     return BadFrame(problem=problem)

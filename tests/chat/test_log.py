@@ -6,9 +6,10 @@ import pytest
 
 from chat.errors import NotFound
 from chat.events import MemberJoined, Person
-from chat.log import digest, new_nonce
+from chat.log import Nonce, digest, new_nonce
 from chat.node import Node
 from chat.policy import Role
+from helpers.codec import BadFrame, Codec
 from tests.chat.backstage import Backstage
 
 
@@ -56,3 +57,11 @@ def test_requests_are_the_same_when_all_their_parts_are() -> None:
     assert len({digest("say", "a"), digest("say", "b"), digest("edit", "a"), digest("say", "\ud800")}) == 4
     assert new_nonce().startswith("~")
     assert new_nonce() != new_nonce()
+
+
+def test_what_a_nonce_may_be_is_said_in_words() -> None:
+    nonces: Codec[str] = Codec(Nonce)
+    with pytest.raises(BadFrame) as refused:
+        nonces.decode('"a b"')
+    assert "letters and digits of English" in refused.value.text
+    assert "\\" not in refused.value.text

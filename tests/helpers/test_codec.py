@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.codec import BadFrame, Codec
+from helpers.codec import BadFrame, Codec, shaped
 
 
 class Say(msgspec.Struct, frozen=True, tag="say", tag_field="type"):
@@ -21,6 +22,11 @@ class Say(msgspec.Struct, frozen=True, tag="say", tag_field="type"):
 class Move(msgspec.Struct, frozen=True, tag="move", tag_field="type"):
     seq: int
     at: datetime | None = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    nick: Annotated[str, shaped(r"^[a-z\-]{2,9}\Z", "2 to 9 small letters and -")] = "ann"
+    word: Annotated[str, msgspec.Meta(pattern="^[^`']+$")] = "tea"
 
 
 CODEC: Codec[Say | Move] = Codec(Say | Move)
@@ -75,3 +81,17 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(data: str | bytes) -> None
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(BadFrame):
         assert isinstance(CODEC.decode(data), Say | Move)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ('{"nick":"Ann"}', "Expected 'str' of 2 to 9 small letters and - in 'nick'"),
+        ('{"nick":"\\n"}', "Expected 'str' of 2 to 9 small letters and - in 'nick'"),
+        ('{"word":"\'"}', "Expected 'str' of another form in 'word'"),
+    ],
+)
+def test_what_shape_a_text_has_is_said_in_words(data: str, problem: str) -> None:
+    with pytest.raises(BadFrame) as refused:
+        Codec[Named](Named).decode(data)
+    assert refused.value.text == f"That could not be read: {problem}. Correct it and send it again."
