@@ -125,7 +125,7 @@ async def test_a_flood_ends_the_line(cave: OldNick, street: Street, house: House
 
 
 async def test_all_of_one_address_together_are_not_louder_than_a_few(street: Street, house: House) -> None:
-    house.node.limits = replace(house.node.limits, burst=1, rate=0.001)
+    house.node.limits = replace(house.node.limits, burst=1, rate=0.0001)
     caves = [await street.arrives(path="/echo") for _ in range(5)]
     for cave in caves[:-1]:
         for number in range(10):

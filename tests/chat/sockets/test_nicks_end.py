@@ -293,7 +293,7 @@ async def test_all_of_one_address_together_say_no_more_than_a_few_would(street: 
 
 
 async def test_frames_that_ask_for_nothing_count_as_well(street: Street, house: House) -> None:
-    house.node.limits = replace(house.node.limits, burst=1, rate=0.001)
+    house.node.limits = replace(house.node.limits, burst=1, rate=0.0001)
     guests = [await street.comes() for _ in range(6)]
     told = []
     for guest in guests:
