@@ -32,7 +32,8 @@ INSERT = f"""
     ON CONFLICT (name_key) WHERE NOT is_guest DO NOTHING RETURNING {user_columns()}
 """
 SET_PASSWORD = f"""
-    UPDATE users SET password_hash = %s, session_epoch = session_epoch + 1 WHERE id = %s
+    UPDATE users SET password_hash = %s, session_epoch = session_epoch + 1
+    WHERE id = %s AND (%s::text IS NULL OR password_hash = %s)
     RETURNING {user_columns()}
 """
 RESERVE = """
@@ -149,17 +150,35 @@ async def change_password(manager: Manager, bus: Bus, user: User, old: str, new:
     """
     if not await passwords.PASSWORDS.matches(user.password_hash, old):
         raise WrongPassword
-    return await set_password(manager, bus, user, new, field="new")
+    require_password(new, name=user.name, field="new")
+    changed = await keep_password(manager, user, await passwords.PASSWORDS.hash(new), was=user.password_hash)
+    if changed is None:
+        # Another change came first, and the old password was its to give up.
+        raise WrongPassword
+    end_everywhere(bus, changed)
+    return changed
 
 
-async def set_password(manager: Manager, bus: Bus, user: User, new: str, *, field: str = "password") -> User:
+async def set_password(manager: Manager, bus: Bus, user: User, new: str) -> User:
     """Give an account a new password; every session ends. Raises `BadPassword`, `NoSuchUser`, `Busy`."""
-    require_password(new, name=user.name, field=field)
-    changed = user_from(await manager.row(SET_PASSWORD, await passwords.PASSWORDS.hash(new), user.id))
+    require_password(new, name=user.name)
+    changed = await keep_password(manager, user, await passwords.PASSWORDS.hash(new))
     if changed is None:
         raise NoSuchUser(name=user.name)
-    bus.publish(user_topic(changed.id), encode(SignedOutEverywhere(changed.id)))
+    end_everywhere(bus, changed)
     return changed
+
+
+async def keep_password(manager: Manager, user: User, made: str, *, was: str | None = None) -> User | None:
+    """Keep the hash of a new password; part of the open transaction where there is one. None for who is gone, and where
+    the hash is not what it `was`.
+    """
+    return user_from(await manager.row(SET_PASSWORD, made, user.id, was, was))
+
+
+def end_everywhere(bus: Bus, user: User) -> None:
+    """Tell that every session of theirs has ended. After the commit."""
+    bus.publish(user_topic(user.id), encode(SignedOutEverywhere(user.id)))
 
 
 async def rename(manager: Manager, user_id: int, wanted: str) -> Renaming:

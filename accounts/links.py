@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from accounts.actions import set_password
+from accounts import passwords
+from accounts.actions import end_everywhere, keep_password
 from accounts.models import User, user_columns, user_from
 from accounts.passwords import require_password
 from helpers.bus import Bus
@@ -55,13 +56,18 @@ async def use_link(manager: Manager, bus: Bus, token: str, password: str) -> Use
     """
     user = await whose_link(manager, token)
     require_password(password, name=user.name)
-    used = await manager.row(
-        "UPDATE sign_in_links SET used_at = now() WHERE token_hash = %s AND used_at IS NULL RETURNING user_id",
-        _hash(token),
-    )
-    if used is None:
-        raise NoSignInLink
-    return await set_password(manager, bus, user, password)
+    # Made before the link is used up, for it may be refused.
+    made = await passwords.PASSWORDS.hash(password)
+    async with manager.transaction():
+        used = await manager.row(
+            "UPDATE sign_in_links SET used_at = now() WHERE token_hash = %s AND used_at IS NULL RETURNING user_id",
+            _hash(token),
+        )
+        changed = await keep_password(manager, user, made) if used is not None else None
+        if changed is None:
+            raise NoSignInLink
+    end_everywhere(bus, changed)
+    return changed
 
 
 def _hash(token: str) -> bytes:

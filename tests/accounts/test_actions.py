@@ -192,6 +192,16 @@ async def test_a_password_is_changed_only_by_who_knows_it(
         await actions.set_password(manager, bus, ann, "another-tide-8")
 
 
+async def test_of_two_changes_at_once_the_second_does_not_know_the_password_any_more(
+    manager: Manager, bus: MemoryBus, ann: User
+) -> None:
+    await actions.change_password(manager, bus, ann, PASSWORD, "another-tide-8")
+    # `ann` is as both looked her up.
+    with pytest.raises(WrongPassword):
+        await actions.change_password(manager, bus, ann, PASSWORD, "a-third-tide-9")
+    assert await actions.check_credentials(manager, "ann", "another-tide-8")
+
+
 async def test_signing_out_everywhere_is_told_to_every_process(
     manager: Manager, bus: MemoryBus, ann: User, ear: Ear
 ) -> None:
