@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from accounts.errors import NoSuchUser
-from accounts.names import INVISIBLE, LONGEST_TYPED, MOST_MARKS, RESERVED, fold
+from accounts.names import INVISIBLE, LONGEST_TYPED, MOST_MARKS, RESERVED, fold, mixes_scripts
 from helpers.database import Manager
 from helpers.errors import AppError
 
@@ -29,6 +29,14 @@ class BadNick(AppError):
         super().__init__(field="nick")
 
 
+class MixedNick(BadNick):
+    """It can be taken for the name of somebody else."""
+
+    message = (
+        "A word of a name is in one script: Latin, Greek and Cyrillic letters look alike, and do not mix."
+    )
+
+
 class NickTaken(AppError):
     """Somebody here is called that, an account has the name, or it is nobody's to have."""
 
@@ -43,8 +51,9 @@ class NickTaken(AppError):
 def clean_nick(typed: object) -> str:
     """A guest's name as it is kept and shown: NFKC, one space between words, none around them.
 
-    It has 3 to 20 characters, all of which can be seen, and begins with a letter, a digit or `_`.
-    Raises `BadNick`, and `NickTaken` for words such as "admin" that mean somebody else.
+    It has 3 to 20 characters, all of which can be seen, and begins with a letter, a digit or `_`. Names of accounts
+    are one word, so scripts may change from word to word. Raises `BadNick`, `MixedNick`, and `NickTaken` for words
+    such as "admin" that mean somebody else.
     """
     if not isinstance(typed, str) or len(typed) > LONGEST_TYPED:
         raise BadNick
@@ -58,6 +67,8 @@ def clean_nick(typed: object) -> str:
         unseen = ord(letter) in INVISIBLE or (letter != " " and category not in SHOWN)
         if unseen or letter in NEVER or marks > MOST_MARKS:
             raise BadNick
+    if any(mixes_scripts(word) for word in name.split(" ")):
+        raise MixedNick
     if fold(name) in RESERVED:
         raise NickTaken
     return name

@@ -25,6 +25,9 @@ INVISIBLE = frozenset(
     | {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 )
 
+# Their letters look alike: a name in which they mix is made to be taken for another one.
+ALIKE = frozenset({"LATIN", "GREEK", "CYRILLIC"})
+
 
 def clean_name(typed: str) -> str:
     """The name as it is kept and shown: NFKC, without spaces around it and one `@` before it.
@@ -43,6 +46,10 @@ def clean_name(typed: str) -> str:
     if len(name) > LONGEST:
         raise BadName(f"A name has at most {LONGEST} characters.")
     _require_letters(name)
+    if mixes_scripts(name):
+        raise BadName(
+            "A name is in one script: Latin, Greek and Cyrillic letters look alike, and do not mix."
+        )
     if fold(name) in RESERVED:
         raise BadName(f"{name} is not a name for one person here. Choose another.")
     return name
@@ -63,6 +70,12 @@ def fold(name: str) -> str:
     """The casefold of NFKC, made here because PostgreSQL folds otherwise."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return unicodedata.normalize("NFKC", folded)
+
+
+def mixes_scripts(word: str) -> bool:
+    """Whether letters of several scripts stand in it that can be taken for each other's; other scripts mix with all."""
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in word if letter.isalpha()}
+    return len(scripts & ALIKE) > 1
 
 
 def _require_letters(name: str) -> None:

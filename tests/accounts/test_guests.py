@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from accounts.actions import register, rename
 from accounts.errors import NoSuchUser
-from accounts.guests import BadNick, NickTaken, add_guest, clean_nick, is_accounts_name, rename_guest
+from accounts.guests import (
+    BadNick,
+    MixedNick,
+    NickTaken,
+    add_guest,
+    clean_nick,
+    is_accounts_name,
+    rename_guest,
+)
 from helpers.database import Manager
 
 
@@ -29,10 +37,21 @@ from helpers.database import Manager
         ("7th-of.9", "7th-of.9"),
         ("o'neil", "o'neil"),
         ("fox🦊", "fox🦊"),
+        ("Иван", "Иван"),
+        ("Ann Иван", "Ann Иван"),
+        ("ann李雷", "ann李雷"),
     ],
 )
 def test_a_nick_is_tidied(typed: str, kept: str) -> None:
     assert clean_nick(typed) == kept
+
+
+@pytest.mark.parametrize("typed", ["\u0430nna", "Jonas K\u03bf", "olg\u0430", "\u03b1\u043d\u043d"])
+def test_a_nick_that_only_looks_like_another_name_is_refused(typed: str) -> None:
+    with pytest.raises(MixedNick) as refused:
+        clean_nick(typed)
+    assert refused.value.code == "bad_name"
+    assert "one script" in refused.value.text
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ from accounts.names import LONGEST, RESERVED, clean_name, fold, name_key
         ("李雷", "李雷"),
         ("हिन्दी", "हिन्दी"),
         ("יעל", "יעל"),
+        ("Иван7", "Иван7"),
+        ("Ζωής", "Ζωής"),
+        ("ann李雷", "ann李雷"),
         ("x" * LONGEST, "x" * LONGEST),
     ],
 )
@@ -72,6 +75,10 @@ def test_letters_and_digits_of_any_script_make_a_name(typed: str, kept: str) -> 
         ("AIOCHAT", "not a name for one person"),
         ("here", "not a name for one person"),
         ("ａｌｌ", "not a name for one person"),
+        ("\u0430nn", "one script"),
+        ("ann.\u0441opa", "one script"),
+        ("z\u03bfe", "one script"),
+        ("\u03b1\u043d\u043d", "one script"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_in_a_clear_sentence(typed: str, says: str) -> None:
