@@ -75,8 +75,7 @@ export function frames(room) {
     read: (frame) => reading.marked(frame.seq),
     unread: (frame) => {
       telling.elsewhere(frame, index.standing(frame.room))
-      index.update(frame)
-      elsewhere()
+      index.update(frame).then(elsewhere)
     },
     belongs,
     notify: (frame) => {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Meet
-from tests.browser.person import PASSWORD, Person
+from tests.browser.person import LONG, PASSWORD, Person
 from tests.browser.test_access import PHONE, looks
 
 
@@ -46,6 +47,27 @@ async def test_who_is_spoken_to_alone_sees_it_beside_the_room(saskia: Person, ma
     await expect(saskia.page.get_by_role("heading", level=1)).to_contain_text("mateo")
     await mateo.log.locator(".notice a").click()
     await mateo.reads("only for you")
+
+
+async def test_all_that_somebody_new_says_to_one_alone_is_counted(saskia: Person, mateo: Person) -> None:
+    heard: asyncio.Queue[str | bytes] = asyncio.Queue()
+    both_said = asyncio.Event()
+
+    async def waits(route: Route) -> None:
+        await both_said.wait()
+        await route.continue_()
+
+    saskia.page.on("websocket", lambda line: line.on("framereceived", heard.put_nowait))
+    await saskia.enters("lobby")
+    await saskia.page.route("**/api/rooms", waits)
+    for number in (1, 2):
+        await mateo.says(f"/msg saskia only for you, {number}")
+        async with asyncio.timeout(LONG):
+            while f'"count":{number},"mentions"' not in str(await heard.get()):
+                pass
+    both_said.set()
+    line = saskia.page.locator("room-index a").filter(has_text="mateo")
+    await expect(line.locator(".count .n")).to_have_text("2")
 
 
 async def test_who_is_in_a_room_that_is_renamed_goes_with_it(saskia: Person, mateo: Person) -> None:

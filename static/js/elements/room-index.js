@@ -3,19 +3,18 @@
 import { clone, counted } from "../dom.js"
 
 export class RoomIndex extends HTMLElement {
+  #learning = new Map()
+
   /** In a long index the room one is in is in sight. */
   connectedCallback() {
     this.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" })
   }
 
-  /** A room's counts, as an `unread` frame tells them. */
-  update({ room, count, mentions }) {
-    const link = this.querySelector(`a[data-slug="${CSS.escape(room)}"]`)
-    if (!link) return void this.learn(room).then((known) => known && this.update({ room, count, mentions }))
-    if (link.hasAttribute("aria-current")) return
-    show(link.querySelector(".count"), count, counted(count))
-    show(link.querySelector(".at-you"), mentions, counted(mentions))
-    link.classList.toggle("unread", count > 0 || mentions > 0)
+  /** A room's counts, as an `unread` frame tells them; one that is new to this page is learned first. */
+  async update({ room, count, mentions }) {
+    if (!this.#link(room)) await this.learn(room)
+    const link = this.#link(room)
+    if (link && !link.hasAttribute("aria-current")) countIn(link, count, mentions)
   }
 
   /** Where a room stands, as this page shows it. */
@@ -55,13 +54,19 @@ export class RoomIndex extends HTMLElement {
     )
   }
 
-  /** A room that is new to this page: somebody brought one in, or spoke to one alone. False where it is not known. */
-  async learn(slug) {
+  /** A room that is new to this page: somebody brought one in, or spoke to one alone. Asked for once at a time. */
+  learn(slug) {
+    const asked = this.#learning.get(slug) ?? this.#ask(slug).finally(() => this.#learning.delete(slug))
+    this.#learning.set(slug, asked)
+    return asked
+  }
+
+  async #ask(slug) {
     const answer = await fetch("/api/rooms", { headers: { accept: "application/json" } }).catch(() => null)
-    if (!answer?.ok) return false
-    const room = (await answer.json()).rooms.find((one) => one.slug === slug)
+    const told = answer?.ok ? await answer.json().catch(() => null) : null
+    const room = told?.rooms.find((one) => one.slug === slug)
     const pattern = this.querySelector("li")
-    if (!room?.member || !pattern || this.querySelector(`a[data-slug="${CSS.escape(slug)}"]`)) return false
+    if (!room?.member || !pattern || this.#link(slug)) return
     const line = pattern.cloneNode(true)
     const link = line.querySelector("a")
     link.removeAttribute("aria-current")
@@ -72,7 +77,7 @@ export class RoomIndex extends HTMLElement {
     link.querySelector(".what").textContent = room.title || slug
     const lists = this.querySelectorAll("ul")
     ;(room.kind === "direct" ? lists[lists.length - 1] : lists[0]).append(line)
-    return true
+    countIn(link, room.unread, room.mentions)
   }
 
   /** A room that is one's own no more. The one that is shown stays until the line says where one stands. */
@@ -95,6 +100,12 @@ export class RoomIndex extends HTMLElement {
 function signOf({ kind, private: isPrivate }) {
   if (kind === "direct") return "@"
   return isPrivate ? clone("sign-private") : "#"
+}
+
+function countIn(link, count, mentions) {
+  show(link.querySelector(".count"), count, counted(count))
+  show(link.querySelector(".at-you"), mentions, counted(mentions))
+  link.classList.toggle("unread", count > 0 || mentions > 0)
 }
 
 function show(badge, count, words) {
