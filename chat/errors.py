@@ -122,6 +122,17 @@ class NoGuest(AppError):
         super().__init__(name=name)
 
 
+class NoBot(AppError):
+    """Nobody sits behind a hook's bot who could rule: a room of its own would be nobody's."""
+
+    code = "no_bot"
+    message = "@{name} is a bot, and can own no room. Name a person."
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+
+
 class Already(AppError):
     """It is so already. `state` is a claim: "@ann is already a moderator"; add what to do instead."""
 

@@ -11,7 +11,7 @@ from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
 from chat.actions.ruling import keep_act, named_over, require_rule
 from chat.comings import leave
-from chat.errors import Already, LastOwner, NoGuest, NotHere, NotSet
+from chat.errors import Already, LastOwner, NoBot, NoGuest, NotHere, NotSet
 from chat.events import MemberKicked, RoleChanged, RoomCleared
 from chat.log import Answer, Log, Request
 from chat.members import Member
@@ -98,7 +98,7 @@ async def set_role(
 ) -> Answer:
     """Give a member another rank, or step down oneself. The last owner stays one.
 
-    Raises NotFound, NotHere, NoGuest, NotAllowed, RankTooHigh, ThatIsYou, Already, NotSet, LastOwner.
+    Raises NotFound, NotHere, NoGuest, NoBot, NotAllowed, RankTooHigh, ThatIsYou, Already, NotSet, LastOwner.
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
@@ -117,6 +117,8 @@ async def set_role(
             raise Already(f"@{target.name} is {target.rank.one} already")
         if command == "deop" and target.rank <= role:
             raise NotSet(f"@{target.name} is {target.rank.one}")
+        if role is Role.OWNER:
+            await require_person(node, target)
         if target.rank is Role.OWNER and await owners_of(node, log) == 1:
             raise LastOwner
         changed = await log.record(RoleChanged(by=actor.person, user=target.person, role=role.word))
@@ -127,6 +129,12 @@ async def set_role(
             log.answer += " Only another owner can change that, or you by /undo."
     silent = await heard_everywhere(node, room.id, target.user_id, changed.seq)
     return msgspec.structs.replace(log.reply, text=log.answer + silent)
+
+
+async def require_person(node: Node, target: Member) -> None:
+    """Refuse the bot of a hook. Raises NoBot."""
+    if await node.manager.value("SELECT is_bot FROM users WHERE id = %s", target.user_id):
+        raise NoBot(target.name)
 
 
 async def owners_of(node: Node, log: Log) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
+from chat.actions.moderation import require_person
 from chat.actions.ruling import keep_act, require_here, require_room, require_rule
 from chat.errors import Already, NoGuest, NotHere, NotSet
 from chat.events import RoleChanged, SettingsChanged
@@ -22,7 +23,7 @@ HOLDS = timedelta(hours=1)
 async def offer(node: Node, room: Room, member: Member, nick: str, request: Request | None = None) -> Answer:
     """Offer one's own place as an owner. It is theirs once they /accept within an hour; another offer replaces it.
 
-    Raises NotFound, NotHere, NoGuest, NotAllowed, ThatIsYou, Already.
+    Raises NotFound, NotHere, NoGuest, NoBot, NotAllowed, ThatIsYou, Already.
     """
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
@@ -36,6 +37,7 @@ async def offer(node: Node, room: Room, member: Member, nick: str, request: Requ
             raise NotHere(target.name, log.room.slug)
         if target.rank is Role.OWNER:
             raise Already(f"@{target.name} is an owner already. /deop @{actor.name} steps down")
+        await require_person(node, target)
         until = log.now + HOLDS
         await node.manager.execute(
             "INSERT INTO transfers (room_id, from_id, to_id, until) VALUES (%s, %s, %s, %s) "

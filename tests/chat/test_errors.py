@@ -126,6 +126,7 @@ PLAIN = [
     errors.EditWindow(3),
     errors.DirectRoom(),
     errors.NoGuest("ann"),
+    errors.NoBot("ci"),
     errors.NothingToUndo(),
     errors.NotTheNewest(),
     errors.NonceConflict(),

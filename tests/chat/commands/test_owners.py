@@ -23,6 +23,17 @@ async def test_an_owner_makes_another_one(alice: Person, olga: Person, house: Ho
     assert (await alice.refused("/clear")).code == "no_permission"
 
 
+async def test_a_bot_owns_no_room_but_may_rule_to_speak_where_it_is_locked(olga: Person) -> None:
+    await olga.enters()
+    await olga.says("/hook make ci")
+    for line in ("/owner ci", "/transfer ci"):
+        assert (await olga.refused(line)).code == "no_bot"
+    assert (await olga.says("/op ci")).text == "@ci is a moderator of #lobby now."
+    assert (await olga.refused("/owner ci")).code == "no_bot"
+    # Whoever leaves would leave the room to nobody.
+    assert (await olga.refused("/leave")).code == "last_owner"
+
+
 async def test_a_room_is_passed_on_by_a_yes(alice: Person, bob: Person, olga: Person, house: House) -> None:
     for person in (alice, bob, olga):
         await person.enters()
