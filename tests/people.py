@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import ClientWebSocketResponse, WSMsgType, web
+from aiohttp import ClientConnectionResetError, ClientWebSocketResponse, WSMessage, WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient
 
@@ -35,6 +35,16 @@ HANDSHAKE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Protocol": PROTOCOL,
 }
+
+
+async def received(socket: ClientWebSocketResponse[bool]) -> WSMessage:
+    """The next message of a socket; no answer is possible to a ping that came just before the end, which is next."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await socket.receive()
+            except ClientConnectionResetError:
+                continue
 
 
 class Frame(dict[str, Any]):
@@ -181,8 +191,7 @@ class Tab:
         return None
 
     async def _next(self) -> None:
-        async with asyncio.timeout(PATIENCE):
-            message = await self.socket.receive()
+        message = await received(self.socket)
         if message.type is WSMsgType.TEXT:
             self.unheard.append(Frame(json.loads(message.data)))
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -96,7 +97,9 @@ class Line:
                     if down is not None:
                         return down
                 case aiohttp.WSMsgType.PING:
-                    await socket.pong(message.data)
+                    with suppress(ConnectionError):
+                        # The line may have gone; behind this lies the end, and whether to come back.
+                        await socket.pong(message.data)
                 case aiohttp.WSMsgType.PONG | aiohttp.WSMsgType.BINARY:
                     continue
                 case aiohttp.WSMsgType.CLOSE:

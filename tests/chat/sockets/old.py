@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from accounts.tokens import create_token
-from tests.people import PATIENCE, Frame, House, Person, Tab
+from tests.people import Frame, House, Person, Tab, received
 
 
 class OldPage(Tab):
@@ -25,8 +24,7 @@ class OldPage(Tab):
 
     async def reads(self) -> dict[str, Any]:
         """The next frame, whichever it is; what it does to the screen is done. Raises EOFError at the end."""
-        async with asyncio.timeout(PATIENCE):
-            message = await self.socket.receive()
+        message = await received(self.socket)
         if message.type is not WSMsgType.TEXT:
             told = message.type is WSMsgType.CLOSE
             self.close_code = message.data if told else self.socket.close_code

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
-from tests.people import PATIENCE, Frame, House
+from tests.people import Frame, House, received
 
 
 class OldNick:
@@ -42,8 +41,7 @@ class OldNick:
 
     async def reads(self) -> Frame:
         """The next frame, whichever it is. Raises EOFError at the end."""
-        async with asyncio.timeout(PATIENCE):
-            message = await self.socket.receive()
+        message = await received(self.socket)
         if message.type is WSMsgType.TEXT:
             return Frame(json.loads(message.data))
         if message.type is WSMsgType.CLOSE:
