@@ -45,6 +45,7 @@ class Limits:
     `rate` a second; a room has `members` at most. One address may hold `guests` sockets without an account here; on
     all processes together `arrivals` may come from it within ten minutes, and `named_rooms` rooms be named into being
     within an hour.
+    One account makes `new_rooms` within an hour, deleted ones among them; site admins make as many as they like.
     `rooms_by_all` and `new_names` say whether everybody may make rooms, and change the name they are called by.
     """
 
@@ -63,6 +64,7 @@ class Limits:
     guests: int = 100
     arrivals: int = 300
     named_rooms: int = 20
+    new_rooms: int = 50
     authenticate: float = 10.0
     rooms_by_all: bool = True
     new_names: bool = True

@@ -24,11 +24,22 @@ from chat.node import Node
 from chat.policy import Permission, Role, Switches, require
 from chat.signals import Belongs
 from chat.unread import HIDDEN, MENTIONS
+from helpers.throttle import RateLimited
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 RESERVED = frozenset({"new", "all", "ws", "api", "join", "direct", "archive"})
 MOST_TITLE = 64
 NOT_IN_SLUG = re.compile(r"[^a-z0-9_]+", re.ASCII)
+# Also those that lie in the bin: making and deleting them has an end, too.
+MADE = """SELECT count(*), extract(epoch FROM min(created_at) + interval '1 hour' - now()) FROM rooms
+    WHERE created_by = %s AND kind <> 'direct' AND created_at > now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM users WHERE id = %s AND is_admin)"""
+
+
+class TooManyRooms(RateLimited):
+    """One account makes only so many rooms within an hour."""
+
+    message = "You have made many rooms within an hour. The next one can be made in {pause}."
 
 
 class OnlyAdminsMakeRooms(Disabled):
@@ -38,9 +49,12 @@ class OnlyAdminsMakeRooms(Disabled):
 
 
 async def require_maker(node: Node, user_id: int) -> None:
-    """Refuse who may not make rooms on this site. Raises Disabled."""
+    """Refuse who may not make rooms on this site, or made very many within an hour. Raises Disabled, TooManyRooms."""
     if not await may_make(node, user_id):
         raise OnlyAdminsMakeRooms
+    row = await node.manager.row(MADE, user_id, user_id)
+    if row is not None and row[0] >= node.limits.new_rooms:
+        raise TooManyRooms(float(row[1]))
 
 
 async def may_make(node: Node, user_id: int) -> bool:
@@ -93,7 +107,7 @@ async def create_by_word(
 ) -> Answer:
     """The same for somebody who asks for it in another room, where the receipt is kept.
 
-    Raises NotAllowed, Disabled, BadSlug, ReservedSlug, SlugTaken.
+    Raises NotAllowed, Disabled, TooManyRooms, BadSlug, ReservedSlug, SlugTaken.
     """
     slug = require_slug(slug)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -153,6 +154,33 @@ async def test_a_room_is_made_by_word_and_once(alice: Person, house: House) -> N
     hello = await alice.enters("studio")
     assert (hello.you.role, hello.room.switches.private) == ("owner", True)
     assert (await house.kinds("studio")).count("added") == 1
+
+
+async def test_nobody_makes_rooms_without_end(alice: Person, bob: Person, house: House) -> None:
+    house.node.limits = replace(house.node.limits, new_rooms=2)
+    await alice.enters()
+    await alice.says("/msg bob hello")
+    await alice.says("/create one")
+    assert (await alice.posts("/api/rooms", {"slug": "two"})).status == 201
+    refused = await alice.refused("/create three")
+    assert (refused.code, refused.temporary) == ("rate_limited", True)
+    assert refused.retry_after > 3_000
+    assert "The next one can be made in " in refused.message
+    assert (await alice.posts("/api/rooms", {"slug": "three"})).refusal.code == "rate_limited"
+    page = await alice.fills("/rooms", slug="three")
+    assert (page.status, "The next one can be made in " in page.words) == (429, True)
+    assert (await bob.posts("/api/rooms", {"slug": "three"})).status == 201
+    await house.node.manager.execute(
+        "UPDATE rooms SET created_at = now() - interval '61 min' WHERE slug = 'one'"
+    )
+    assert (await alice.says("/create four")).text.startswith("#four is yours")
+
+
+async def test_an_admin_makes_as_many_as_they_like(house: House, olga: Person) -> None:
+    house.node.limits = replace(house.node.limits, new_rooms=1)
+    admin = await house.person("ada", is_admin=True)
+    for slug in ("one", "two"):
+        assert (await admin.posts("/api/rooms", {"slug": slug})).status == 201
 
 
 @pytest.mark.parametrize(
