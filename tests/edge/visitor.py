@@ -13,7 +13,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, TCPConnec
 
 PASSWORD = "a sentence is good"
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]+)"')
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Visitor:

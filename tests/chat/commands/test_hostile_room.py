@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
-from tests.people import House, Person, Refused
+from aiochat.settings import Settings
+from chat import node as nodes
+from chat.pace import Pace
+from tests.people import House, Person, Refused, opened_house
 
 MEMBERS = 140
 RAIDERS = 60
+
+
+@pytest.fixture
+async def house(
+    settings: Settings,
+    aiohttp_client: AiohttpClient,
+    quick_passwords: None,
+    nothing_fails: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[House]:
+    """A site that lets nobody go for their silence: most here only listen, and are asked at the end what they heard."""
+    monkeypatch.setattr(nodes, "Pace", partial(Pace, silence=3600))
+    async with opened_house(settings, aiohttp_client) as opened:
+        yield opened
 
 
 async def _crowd(house: House, prefix: str, many: int) -> list[Person]:
