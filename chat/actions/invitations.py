@@ -28,6 +28,8 @@ LOBBY = "lobby"
 DAYS = 7
 MOST_SITE_TITLE = 64
 REGISTRATIONS = ("open", "invite", "closed")
+# What holds of an invitation that can be used.
+GOOD = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (uses_left IS NULL OR uses_left > 0)"
 
 
 class NoInvitation(AppError):
@@ -92,8 +94,7 @@ async def look(node: Node, token: str) -> Invited:
     row = await node.manager.row(
         "SELECT i.id, i.room_id, coalesce(r.slug, ''), coalesce(r.title, ''), coalesce(r.topic, ''), u.name "
         "FROM invitations i JOIN users u ON u.id = i.created_by LEFT JOIN rooms r ON r.id = i.room_id "
-        "WHERE i.token_hash = %s AND i.revoked_at IS NULL AND (i.expires_at IS NULL OR i.expires_at > now()) "
-        "AND (i.uses_left IS NULL OR i.uses_left > 0)",
+        f"WHERE i.token_hash = %s AND {GOOD}",
         hash_of(token),
     )
     if row is None:
@@ -144,8 +145,7 @@ def require_welcome(log: Log, member: Member) -> None:
 async def use(node: Node, invited: Invited) -> None:
     """Use an invitation up by one, inside the transaction of what it is used for. Raises NoInvitation."""
     used = await node.manager.row(
-        "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s AND revoked_at IS NULL "
-        "AND (expires_at IS NULL OR expires_at > now()) AND (uses_left IS NULL OR uses_left > 0) RETURNING id",
+        f"UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s AND {GOOD} RETURNING id",
         invited.id,
     )
     if used is None:

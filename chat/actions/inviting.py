@@ -12,7 +12,7 @@ import msgspec
 from accounts.site import read_site
 from chat.actions.actors import actor_in
 from chat.actions.hearing import heard_everywhere
-from chat.actions.invitations import hash_of
+from chat.actions.invitations import GOOD, hash_of
 from chat.actions.newcomers import NoPlaceFor, require_place
 from chat.actions.ruling import keep_act, named_over, require_room, require_rule
 from chat.comings import leave
@@ -31,7 +31,6 @@ from helpers.errors import AppError
 MOST_AT_ONCE = 20
 MOST_LINKS = 50
 LASTS = timedelta(days=7)
-GOOD = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (uses_left IS NULL OR uses_left > 0)"
 
 
 class StillBanned(AppError):
