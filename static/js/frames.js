@@ -53,7 +53,6 @@ export function frames(room) {
   socket.addEventListener("frame", ({ detail }) =>
     detail.seq && !PASSING.has(detail.type) ? numbered(detail) : PASS[detail.type]?.(detail),
   )
-  list.addEventListener("people:changed", ({ detail }) => people.count(detail.count))
   document.addEventListener("people:changed", ({ detail }) => people.count(detail.count))
   people.count(people.list.count)
 

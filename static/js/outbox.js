@@ -9,7 +9,7 @@ const PATIENCE = 10
 
 /**
  * An item is {nonce, kind: say|edit|remove, text, reply_to?, target?, at, state: waiting|sending|failed}.
- * Tells: "sent" (item, ack), "refused" (item, error), "changed".
+ * Tells: "sent" (item, ack), "refused" (item, error), "held" (item, error, until: it goes again by itself), "changed".
  */
 export class Outbox extends EventTarget {
   #prefix

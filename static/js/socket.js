@@ -76,13 +76,6 @@ export class RoomSocket extends EventTarget {
     this.#resume()
   }
 
-  stop() {
-    this.#state = "over"
-    clearTimeout(this.#silence)
-    clearTimeout(this.#retry)
-    this.#drop()
-  }
-
   #hear(data) {
     this.#listen()
     const frame = JSON.parse(data)
