@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from typing import Any
@@ -15,8 +16,7 @@ from chat.connection import CloseCode
 from chat.sockets.reading import Response
 from chat.sockets.room import PROTOCOL
 from chat.sockets.socket import Socket
-from tests.chat.backstage import until
-from tests.people import House, Person
+from tests.people import PATIENCE, House, Person
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,16 @@ def kept() -> list[object]:
         if isinstance(each, Socket | Response)
         or (isinstance(each, web.Request) and "Upgrade" in each.headers)
     ]
+
+
+async def is_kept_no_more() -> None:
+    """Wait until it is forgotten. A look at all there is takes long: in between whoever sees it out has time to."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while kept():
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError("somebody holds on to it") from None
 
 
 @pytest.mark.parametrize("by", ["client", "server", "line"])
@@ -79,4 +89,4 @@ async def test_a_socket_that_has_ended_is_kept_by_nobody(
         socket._response.connection.transport.abort()
     await socket.close()
     del socket
-    await until(lambda: not kept(), "somebody holds on to it")
+    await is_kept_no_more()
