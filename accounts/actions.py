@@ -213,17 +213,18 @@ async def rename(manager: Manager, user_id: int, wanted: str) -> Renaming:
     return Renaming(user_id, was, name)
 
 
-async def suspend(manager: Manager, bus: Bus, user_id: int, until: datetime | None) -> None:
-    """Let an account rest until then, or end its rest with None. Its sessions end. Raises `NoSuchUser`."""
-    changed = await manager.row(
-        "UPDATE users SET suspended_until = %s, session_epoch = session_epoch + 1 WHERE id = %s RETURNING id",
+async def suspend(manager: Manager, user_ids: list[int], until: datetime | None) -> None:
+    """Let accounts rest until then, or end their rest with None. Their sessions end: see `tell_suspended`."""
+    await manager.execute(
+        "UPDATE users SET suspended_until = %s, session_epoch = session_epoch + 1 WHERE id = ANY (%s::bigint[])",
         until,
-        user_id,
+        user_ids,
     )
-    if changed is None:
-        raise NoSuchUser(name=user_id)
-    if until is not None:
-        bus.publish(user_topic(user_id), encode(Suspended(user_id)))
+
+
+def tell_suspended(bus: Bus, user_id: int) -> None:
+    """Tell every process that an account rests; to be done once that is committed."""
+    bus.publish(user_topic(user_id), encode(Suspended(user_id)))
 
 
 async def set_email(manager: Manager, user_id: int, email: str | None) -> None:

@@ -10,8 +10,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from accounts import links
-from accounts.actions import find_user
-from accounts.events import Suspended, encode, user_topic
+from accounts.actions import find_user, suspend, tell_suspended
 from chat.actions.actors import actor_in
 from chat.actions.confirming import expect, is_done
 from chat.actions.elsewhere import room_meant
@@ -73,12 +72,7 @@ async def ban(
             asked.require(code, deed, f"/siteban --code {{code}} @{target.name} {words}".rstrip())
             bots = await node.manager.rows(THEIR_BOTS, target.user_id, target.user_id)
             ended = [target.user_id, *(user_id for (user_id,) in bots)]
-            await node.manager.execute(
-                "UPDATE users SET suspended_until = %s, session_epoch = session_epoch + 1 "
-                "WHERE id = ANY (%s::bigint[])",
-                until,
-                ended,
-            )
+            await suspend(node.manager, ended, until)
             await _note(node, actor, "siteban", user=target.name, until=until, reason=reason)
             log.answer = f"@{target.name} is shut out of the site {say_until(until, log.now)}."
             if bots:
@@ -86,7 +80,8 @@ async def ban(
     except Repeated:
         # Whoever kept it may have died before it was told; who is gone already is not sent away by it.
         if member.admin:
-            await _end(node, room, await _resting(node, nick))
+            user = await find_user(node.manager, nick.removeprefix("@"))
+            await _end(node, room, [] if user is None else await _resting(node, user.id))
         raise
     silent = await _end(node, room, ended)
     await is_done(node, asked)
@@ -98,16 +93,10 @@ async def unban(node: Node, room: Room, member: Member, nick: str, request: Requ
     async with node.journal.transaction(room.id, member.user_id, request) as log:
         actor = await actor_in(log, member.user_id)
         target = await named_over(log, actor, Permission.RULE_SITE, nick, "siteunban")
-        rests = await node.manager.value(
-            "SELECT 1 FROM users WHERE id = %s AND suspended_until > clock_timestamp()", target.user_id
-        )
-        if rests is None:
+        resting = await _resting(node, target.user_id)
+        if not resting:
             raise NotSet(f"@{target.name} is not shut out. /siteban shuts an account out")
-        await node.manager.execute(
-            f"UPDATE users SET suspended_until = NULL WHERE id IN ({RESTING})",
-            target.user_id,
-            target.user_id,
-        )
+        await suspend(node.manager, resting, None)
         await _note(node, actor, "siteunban", user=target.name)
         log.answer = f"@{target.name} may come in again."
     return log.reply
@@ -234,18 +223,15 @@ def _nonce(request: Request) -> str:
     return f"~said/{digest(request.nonce).hex()[:32]}"
 
 
-async def _resting(node: Node, nick: str) -> list[int]:
-    """The account of that name and its bots, where they rest."""
-    user = await find_user(node.manager, nick.removeprefix("@"))
-    if user is None:
-        return []
-    return [user_id for (user_id,) in await node.manager.rows(RESTING, user.id, user.id)]
+async def _resting(node: Node, user_id: int) -> list[int]:
+    """That account and its bots, where they rest."""
+    return [resting for (resting,) in await node.manager.rows(RESTING, user_id, user_id)]
 
 
 async def _end(node: Node, room: Room, users: list[int]) -> str:
     """Tell every process to end their sessions and connections; what is to be said of one that is silent."""
     for user_id in users:
-        node.bus.publish(user_topic(user_id), encode(Suspended(user_id)))
+        tell_suspended(node.bus, user_id)
     return await _heard_of(node, room, users)
 
 

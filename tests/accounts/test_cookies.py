@@ -99,7 +99,7 @@ async def test_a_suspended_account_is_out(
     visitor: Visitor, ann: User, manager: Manager, bus: MemoryBus
 ) -> None:
     await visitor.signs_in("ann", PASSWORD)
-    await actions.suspend(manager, bus, ann.id, datetime.now(UTC) + timedelta(hours=1))
+    await actions.suspend(manager, [ann.id], datetime.now(UTC) + timedelta(hours=1))
     assert not await visitor.is_signed_in()
 
 

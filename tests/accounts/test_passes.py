@@ -100,9 +100,9 @@ async def test_a_wish_that_is_no_name_becomes_one(manager: Manager, wished: str,
 async def test_an_account_that_rests_does_not_come_in(manager: Manager, bus: MemoryBus) -> None:
     user = await shows(manager, signed(says()))
     assert user is not None
-    await actions.suspend(manager, bus, user.id, datetime.now(UTC) + timedelta(hours=1))
+    await actions.suspend(manager, [user.id], datetime.now(UTC) + timedelta(hours=1))
     assert await shows(manager, signed(says())) is None
-    await actions.suspend(manager, bus, user.id, None)
+    await actions.suspend(manager, [user.id], None)
     assert await shows(manager, signed(says())) is not None
 
 

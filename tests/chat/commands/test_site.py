@@ -77,7 +77,7 @@ async def test_a_word_of_old_is_not_given_for_another_rest(alice: Person, ada: P
     await ada.says(f"/siteban --code {code} alice 7d spam")
     # At the machine, where no word is left.
     node = house.node
-    await suspend(node.manager, node.bus, alice.id, datetime.now(UTC) + timedelta(days=9))
+    await suspend(node.manager, [alice.id], datetime.now(UTC) + timedelta(days=9))
     words = (await (await house.stranger()).fills("/login", **ALICE)).words
     assert "This account may not sign in until " in words
     assert "ada" not in words
