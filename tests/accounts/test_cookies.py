@@ -18,7 +18,6 @@ from accounts.models import User
 from aiochat.settings import Settings
 from chat.actions import rooms
 from chat.keys import NODE
-from helpers.bus import MemoryBus
 from helpers.database import Manager
 from tests.accounts.conftest import PASSWORD, Visits
 from tests.accounts.visitor import Visitor
@@ -95,9 +94,7 @@ async def test_a_new_password_ends_the_others_and_not_this_one(visits: Visits, a
     assert not await other.is_signed_in()
 
 
-async def test_a_suspended_account_is_out(
-    visitor: Visitor, ann: User, manager: Manager, bus: MemoryBus
-) -> None:
+async def test_a_suspended_account_is_out(visitor: Visitor, ann: User, manager: Manager) -> None:
     await visitor.signs_in("ann", PASSWORD)
     await actions.suspend(manager, [ann.id], datetime.now(UTC) + timedelta(hours=1))
     assert not await visitor.is_signed_in()

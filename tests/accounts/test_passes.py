@@ -18,7 +18,6 @@ from accounts import actions
 from accounts.actions import find_user
 from accounts.models import User
 from accounts.passes import Gate, claims_in, user_of_pass
-from helpers.bus import MemoryBus
 from helpers.database import Manager
 from tests.accounts.conftest import PASSWORD
 
@@ -97,7 +96,7 @@ async def test_a_wish_that_is_no_name_becomes_one(manager: Manager, wished: str,
     assert user.name == name
 
 
-async def test_an_account_that_rests_does_not_come_in(manager: Manager, bus: MemoryBus) -> None:
+async def test_an_account_that_rests_does_not_come_in(manager: Manager) -> None:
     user = await shows(manager, signed(says()))
     assert user is not None
     await actions.suspend(manager, [user.id], datetime.now(UTC) + timedelta(hours=1))
