@@ -185,12 +185,13 @@ async def two_apps(aiohttp_client: AiohttpClient, settings: Settings) -> tuple[C
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl+C, as every program that a test begins does then, too.
+    """Hear Ctrl+C and the end of the terminal, as every program that a test begins does then, too.
 
-    A shell has its jobs in the background ignore it, and theirs with them.
+    A shell has its jobs in the background ignore the one, nohup the other, and theirs with them.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, heard in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heard)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
