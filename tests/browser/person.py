@@ -15,7 +15,7 @@ NOWHERE = "about:blank"
 LONG = 30
 GLANCE = 3_000
 # A refused page is told of in the console as a fault of the network; and that a font took its time, on a busy machine.
-NO_FAULTS = ("Failed to load resource", "WebSocket", "preload")
+NO_FAULTS = ("Failed to load resource", "WebSocket", "preloaded using link preload but not used")
 
 
 class Person:
