@@ -172,13 +172,13 @@ class OneOf(Converter):
 
 @dataclass(frozen=True, slots=True)
 class Remainder(Converter):
-    """The rest of the line; with `lines`, as it was typed, and all lines after it too."""
+    """The rest of the line as it was typed; with `lines`, all after it too. `beside` names it turns none round."""
 
     lines: bool = False
+    beside: bool = False
 
     def read(self, token: Token) -> str:
-        # It will stand in a line of ours: a reason behind who gave it, a topic beside a name.
-        return token.word if self.lines else straight(token.word)
+        return straight(token.word) if self.beside else token.word
 
 
 class MessageNumber(int):
@@ -243,7 +243,9 @@ Link = Annotated[int, MessageLink()]
 Duration = Annotated[timedelta, Length()]
 """A length of time: digits and one of s, m, h, d, w, nothing else."""
 Rest = Annotated[str, Remainder()]
-"""The rest of the line, but for marks that turn words round. A second line is refused."""
+"""The rest of the line, verbatim. A second line is refused."""
+Reason = Annotated[str, Remainder(beside=True)]
+"""The same, to stand in a line behind who gave it: without marks that turn words round."""
 Text = Annotated[str, Remainder(lines=True)]
 """The rest of the line and all lines after it, verbatim."""
 

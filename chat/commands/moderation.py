@@ -9,7 +9,7 @@ from chat.actions import bans, mutes, notifying, owners, purging
 from chat.actions import moderation as actions
 from chat.actions import undo as undoing
 from chat.commands.command import CommandTable, Context, Form
-from chat.commands.converters import Duration, Hashed, Link, Nick, Number, Rest
+from chat.commands.converters import Duration, Hashed, Link, Nick, Number, Reason
 from chat.commands.oneself import ONLY_A_PAGE
 from chat.errors import UsageError
 from chat.log import Answer
@@ -25,7 +25,7 @@ MUTE = "[#room] or @user [10m] [reason]"
 
 
 @moderation.command(Permission.KICK, aliases=("kick", "remove"), example="/kill @ann off topic")
-async def kill(context: Context, user: Nick, reason: Rest = "") -> Answer:
+async def kill(context: Context, user: Nick, reason: Reason = "") -> Answer:
     """Shows them out; they may come back"""
     return await actions.kick(context.node, context.room, context.member, user, reason, context.request)
 
@@ -39,7 +39,7 @@ async def ban(
     context: Context,
     user: Nick,
     length: Duration | Literal["forever"] | None = None,
-    reason: Rest = "",
+    reason: Reason = "",
     *,
     purge: Duration | Literal["all"] | None = None,
 ) -> Answer:
@@ -96,7 +96,7 @@ async def mute(
     room: Hashed = "",
     user: Nick = "",
     length: Duration | None = None,
-    reason: Rest = "",
+    reason: Reason = "",
 ) -> Answer:
     """Silences a room for you alone; with a name, that person for all: they read but do not speak"""
     node, here, member = context.node, context.room, context.member
@@ -150,7 +150,7 @@ async def purge(
 
 
 @moderation.command(Permission.CLEAR, example="/clear a clean page")
-async def clear(context: Context, reason: Rest = "") -> Answer | str:
+async def clear(context: Context, reason: Reason = "") -> Answer | str:
     """Empties the room for all; undo 15 min"""
     if reason.lower() == "me":
         # It means one's own view: nobody else's is to be emptied for it.

@@ -7,7 +7,7 @@ from typing import Annotated
 from chat.actions import audit
 from chat.actions import reports as reporting
 from chat.commands.command import CommandTable, Context
-from chat.commands.converters import Link, Nick, Number, Rest
+from chat.commands.converters import Link, Nick, Number, Reason
 from chat.errors import UsageError
 from chat.log import Answer
 from chat.policy import Permission
@@ -30,7 +30,7 @@ async def log(context: Context, count: Most = audit.USUAL, user: Nick = "") -> s
 
 
 @records.command(Permission.REPORT, example="/report 42 spam again")
-async def report(context: Context, link: Link, reason: Rest = "") -> Answer:
+async def report(context: Context, link: Link, reason: Reason = "") -> Answer:
     """Shows a message to the moderators; its author is not told"""
     return await reporting.report(context.node, context.room, context.member, link, reason, context.request)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from chat.actions import site as actions
 from chat.commands.command import CommandTable, Context
-from chat.commands.converters import Duration, Nick, Rest, Slug, Text
+from chat.commands.converters import Duration, Nick, Reason, Slug, Text
 from chat.log import Answer
 from chat.policy import Permission
 
@@ -20,7 +20,7 @@ async def siteban(
     context: Context,
     user: Nick,
     length: Duration | Literal["forever"] | None = None,
-    reason: Rest = "",
+    reason: Reason = "",
     *,
     code: str = "",
 ) -> Answer:

@@ -7,7 +7,7 @@ from typing import Literal
 from chat.actions import mutes, pins
 from chat.actions import speech as actions
 from chat.commands.command import CommandTable, Context
-from chat.commands.converters import Duration, Link, Nick, Rest
+from chat.commands.converters import Duration, Link, Nick, Reason
 from chat.log import Answer
 from chat.policy import Permission
 
@@ -36,7 +36,7 @@ async def moderated(context: Context, state: Literal["on", "off"]) -> Answer:
 
 
 @speech.command(Permission.LOCK, example="/lock until the storm is over")
-async def lock(context: Context, reason: Rest = "") -> Answer:
+async def lock(context: Context, reason: Reason = "") -> Answer:
     """Lets only moderators post; all still read"""
     return await actions.lock(context.node, context.room, context.member, reason, context.request)
 
