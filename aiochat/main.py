@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import aiohttp_jinja2
 import aiohttp_session
-import jinja2
 from aiohttp import web
 
 from accounts.cookies import CookieSessions
@@ -19,6 +18,7 @@ from aiochat.assets import Assets
 from aiochat.headers import guarding
 from aiochat.routes import add_routes
 from aiochat.settings import STATIC, TEMPLATES, Settings
+from aiochat.templates import Templates
 from chat.keys import GUESTS, KNOCKS
 from helpers.middlewares import (
     ALLOWED_ORIGINS,
@@ -65,9 +65,7 @@ def create_app(settings: Settings) -> web.Application:
     app[ALLOWED_ORIGINS] = frozenset(settings.allowed_origins)
 
     assets = Assets(STATIC)
-    environment = aiohttp_jinja2.setup(
-        app, loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True
-    )
+    environment = aiohttp_jinja2.setup(app, loader=Templates(TEMPLATES), trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(static=assets.url, modules=assets.modules)
 
     app.cleanup_ctx.extend([contexts.database, contexts.redis, contexts.node])
