@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from chat.keys import NODE
 from helpers.database import Manager
 from tests.accounts.conftest import PASSWORD, Visits
 from tests.accounts.visitor import Visitor
+from tests.people import received
 
 
 @pytest.fixture
@@ -188,7 +188,6 @@ async def test_open_sockets_end_with_the_session(visitor: Visitor, ann: User, ho
     ) as socket:
         assert (await socket.receive_json(timeout=30))["type"] == "hello"
         await visitor.fills(how, on="/me")
-        async with asyncio.timeout(30):
-            while (message := await socket.receive()).type is WSMsgType.TEXT:
-                pass
+        while (message := await received(socket)).type is WSMsgType.TEXT:
+            pass
         assert (message.type, message.data) == (WSMsgType.CLOSE, 4501)

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.person import Person
+from tests.people import received
 
 Socket = aiohttp.ClientWebSocketResponse[bool]
 
@@ -70,7 +71,7 @@ async def test_each_hears_the_other_and_a_guest_can_be_removed(saskia: Person, j
     await saskia.says("/kill @Jonas too loud")
     await saskia.is_told("Removed @Jonas. They can come back in 60 s. /ban keeps them out.")
     await saskia.sees("saskia removed Jonas from the room")
-    message = await jonas.receive(timeout=30)
+    message = await received(jonas)
     assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 4502, "too loud")
 
 

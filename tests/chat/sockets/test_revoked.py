@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accounts.tokens import create_token, list_tokens, revoke_token
-from tests.people import House, Person
+from tests.people import House, Person, received
 
 
 async def revoke(house: House, person: Person) -> None:
@@ -51,5 +51,5 @@ async def test_a_socket_for_all_rooms_ends_too(alice: Person, house: House) -> N
         while (await socket.receive_json(timeout=30)).get("action") != "authenticate":
             pass
         await revoke(house, alice)
-        message = await socket.receive(timeout=30)
+        message = await received(socket)
         assert message.data == 4501
