@@ -66,7 +66,7 @@ export function frames(room) {
     },
     typing: ({ user }) => ignored.has(user.id) || typing.hear(user),
     ignored: (frame) => ignore(frame.ids),
-    here: (frame) => people.list.differ(frame),
+    here: (frame) => people.list.differ(frame) || howTheyStand(),
     status: ({ user, status }) => {
       people.list.says(user, status)
       if (user.id === you.id) own.show(status)
@@ -141,7 +141,7 @@ export function frames(room) {
   function facts(entry) {
     switch (entry.type) {
       case "joined":
-        return people.list.came(entry.user) || whoIsHere()
+        return people.list.came(entry.user) || howTheyStand()
       case "left":
       case "kicked":
       case "banned":
@@ -190,13 +190,14 @@ export function frames(room) {
   }
 
   /** A newcomer's role is not in the frame. Many may come at once; one look is enough. */
-  function whoIsHere() {
+  function howTheyStand() {
     clearTimeout(looking)
     looking = setTimeout(async () => {
       const answer = await fetch(`/api/rooms/${slug}/here`, {
         headers: { accept: "application/json" },
       }).catch(() => null)
-      if (answer?.ok) people.list.meet(await answer.json())
+      const told = answer?.ok ? await answer.json().catch(() => null) : null
+      for (const { id, role } of told ? people.list.learn(told) : []) list.remark(id, role)
     }, 300)
   }
 

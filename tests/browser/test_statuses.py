@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.browser.conftest import Meet
 from tests.browser.person import PASSWORD, Person
@@ -44,6 +45,35 @@ async def test_a_status_is_shown_and_taken_back(saskia: Person, mateo: Person) -
     await expect(own).to_contain_text(re.compile(r"🌴 By the sea until \d\d:\d\d"))
     await own.get_by_role("button", name="Clear").click()
     await expect(own).to_be_hidden()
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_count(0)
+
+
+async def test_an_answer_that_comes_late_takes_back_nothing(saskia: Person, mateo: Person) -> None:
+    shown, answered, late = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def waits(route: Route) -> None:
+        await shown.wait()
+        answer = await route.fetch()
+        answered.set()
+        await late.wait()
+        await route.fulfill(response=answer)
+
+    await saskia.says("/op @mateo")
+    await saskia.sees("made mateo a moderator")
+    await mateo.opens("/rooms")
+    await expect(saskia.page.locator("#people .away")).to_contain_text("mateo")
+    await saskia.page.reload()
+    await saskia.is_here()
+    await saskia.page.route("**/api/rooms/lobby/here", waits)
+    await mateo.enters("lobby")
+    await mateo.says("/status By the sea")
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_text("By the sea")
+    shown.set()
+    await answered.wait()
+    await mateo.says("/status clear")
+    await expect(line_of(saskia, "mateo").locator(".says")).to_have_count(0)
+    late.set()
+    await expect(saskia.page.get_by_role("list", name="Moderators")).to_contain_text("mateo")
     await expect(line_of(saskia, "mateo").locator(".says")).to_have_count(0)
 
 

@@ -12,8 +12,12 @@ const GROUPS = [
   ["guest", "Guests", "Guests"],
 ]
 
+// What the coming of somebody does not say of them.
+const UNSAID = ["role", "muted", "voiced"]
+
 export class MemberList extends HTMLElement {
   #people = new Map()
+  #unsaid = new Map()
   #count = 0
   #you = 0
   #drawn = false
@@ -71,14 +75,27 @@ export class MemberList extends HTMLElement {
   meet({ count, people }) {
     this.#count = count
     if (people.length === count) for (const person of this.#people.values()) person.here = false
-    for (const person of people)
-      this.#know(person, {
-        here: true,
-        status: person.status ?? {},
-        muted: person.muted_until ?? "",
-        voiced: Boolean(person.voiced),
-      })
+    for (const person of people) {
+      this.#know(person, { here: true, status: person.status ?? {}, ...standing(person) })
+      this.#unsaid.delete(person.id)
+    }
     this.#draw()
+  }
+
+  /**
+   * What was asked about those who came, and nothing else of the answer: all the rest the line has told by now, and
+   * the answer may be older. Gives those it taught something about.
+   */
+  learn({ people }) {
+    const learned = people.filter((person) => this.#unsaid.has(person.id))
+    for (const person of learned) {
+      const open = this.#unsaid.get(person.id)
+      const facts = Object.entries(standing(person)).filter(([fact]) => open.has(fact))
+      this.#unsaid.delete(person.id)
+      Object.assign(this.#people.get(person.id), Object.fromEntries(facts))
+    }
+    if (learned.length) this.#draw()
+    return learned.map(({ id }) => this.#people.get(id))
   }
 
   /** Somebody says something else of themselves. Who was never here need not be known for that. */
@@ -94,13 +111,12 @@ export class MemberList extends HTMLElement {
     this.#draw()
   }
 
-  /** Somebody came in. Says whether their role is known. */
+  /** Somebody came in. Says whether it is known how they stand here. */
   came(person) {
-    const known = this.#people.get(person.id)
-    if (!known?.here) this.#count += 1
-    this.#know(person, { here: true })
+    if (!this.#people.get(person.id)?.here) this.#count += 1
+    this.#enter(person)
     this.#draw()
-    return Boolean(known)
+    return !this.#unsaid.has(person.id)
   }
 
   went(person) {
@@ -110,12 +126,13 @@ export class MemberList extends HTMLElement {
     this.#draw()
   }
 
-  /** By difference, for rooms that do not record comings and goings. */
+  /** By difference, for rooms that do not record comings and goings. Says whether it is known how the new stand here. */
   differ({ joined, left, count }) {
-    for (const person of joined) this.#know(person, { here: true })
+    for (const person of joined) this.#enter(person)
     for (const person of left) this.#know(person, { here: false })
     this.#count = count
     this.#draw()
+    return !joined.some(({ id }) => this.#unsaid.has(id))
   }
 
   /** Another role or another name. */
@@ -124,7 +141,13 @@ export class MemberList extends HTMLElement {
     this.#draw()
   }
 
+  #enter(person) {
+    if (!this.#people.has(person.id)) this.#unsaid.set(person.id, new Set(UNSAID))
+    this.#know(person, { here: true })
+  }
+
   #know(person, facts) {
+    for (const fact of Object.keys(facts)) this.#unsaid.get(person.id)?.delete(fact)
     const known = this.#people.get(person.id) ?? {
       id: person.id,
       role: person.guest ? "guest" : "member",
@@ -211,6 +234,11 @@ export class MemberList extends HTMLElement {
     if (person)
       this.dispatchEvent(new CustomEvent("person:chosen", { bubbles: true, detail: { person, button } }))
   }
+}
+
+/** How somebody stands in the room, as the server tells a person. */
+function standing({ role, muted_until, voiced }) {
+  return { role, muted: muted_until ?? "", voiced: Boolean(voiced) }
 }
 
 function byName(one, other) {

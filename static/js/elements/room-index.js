@@ -56,7 +56,12 @@ export class RoomIndex extends HTMLElement {
 
   /** A room that is new to this page: somebody brought one in, or spoke to one alone. Asked for once at a time. */
   learn(slug) {
-    const asked = this.#learning.get(slug) ?? this.#ask(slug).finally(() => this.#learning.delete(slug))
+    const asked = this.#learning.get(slug) ?? this.#ask(slug).then((room) => {
+      // Taken out again before the answer came: it tells of what was.
+      if (this.#learning.get(slug) !== asked) return
+      this.#learning.delete(slug)
+      this.#add(slug, room)
+    })
     this.#learning.set(slug, asked)
     return asked
   }
@@ -64,7 +69,10 @@ export class RoomIndex extends HTMLElement {
   async #ask(slug) {
     const answer = await fetch("/api/rooms", { headers: { accept: "application/json" } }).catch(() => null)
     const told = answer?.ok ? await answer.json().catch(() => null) : null
-    const room = told?.rooms.find((one) => one.slug === slug)
+    return told?.rooms.find((one) => one.slug === slug)
+  }
+
+  #add(slug, room) {
     const pattern = this.querySelector("li")
     if (!room?.member || !pattern || this.#link(slug)) return
     const line = pattern.cloneNode(true)
@@ -82,6 +90,7 @@ export class RoomIndex extends HTMLElement {
 
   /** A room that is one's own no more. The one that is shown stays until the line says where one stands. */
   forget(slug) {
+    this.#learning.delete(slug)
     this.querySelector(`a[data-slug="${CSS.escape(slug)}"]:not([aria-current])`)?.closest("li").remove()
   }
 
