@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+import asyncio
+
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Meet
 from tests.browser.person import Person
@@ -25,6 +27,31 @@ async def test_who_is_invited_reads_so_and_has_the_room_in_the_list(saskia: Pers
     await mateo.page.wait_for_url("**/rooms/cellar")
     await mateo.is_here()
     assert not mateo.faults
+
+
+async def test_who_is_taken_out_before_the_room_is_known_does_not_get_it(saskia: Person, mateo: Person) -> None:
+    asked, out = asyncio.Event(), asyncio.Event()
+
+    async def waits(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        await out.wait()
+        await route.fulfill(response=answer)
+
+    for slug in ("cellar", "attic"):
+        await saskia.submits("/rooms", slug=slug, private="1")
+    await mateo.page.route("**/api/rooms", waits, times=1)
+    await saskia.enters("cellar")
+    await saskia.says("/invite mateo")
+    await asked.wait()
+    await saskia.says("/uninvite mateo")
+    await mateo.is_told("saskia took you out of cellar.")
+    out.set()
+    await saskia.enters("attic")
+    await saskia.says("/invite mateo")
+    rooms = mateo.page.locator("room-index")
+    await expect(rooms.locator('[data-slug="attic"]')).to_have_count(1)
+    await expect(rooms.locator('[data-slug="cellar"]')).to_have_count(0)
 
 
 async def test_a_link_is_shown_once_to_be_copied_and_ended(saskia: Person, mateo: Person) -> None:
