@@ -29,7 +29,9 @@ async def test_who_is_invited_reads_so_and_has_the_room_in_the_list(saskia: Pers
     assert not mateo.faults
 
 
-async def test_who_is_taken_out_before_the_room_is_known_does_not_get_it(saskia: Person, mateo: Person) -> None:
+async def test_who_is_taken_out_before_the_room_is_known_does_not_get_it(
+    saskia: Person, mateo: Person
+) -> None:
     asked, out = asyncio.Event(), asyncio.Event()
 
     async def waits(route: Route) -> None:
