@@ -16,6 +16,7 @@ from aiohttp import ClientSession, WSMsgType
 
 from aiochat.embedded import Servers
 from tests.aiochat.conftest import Desk, Say, children_of, free_port, runs, until
+from tests.people import received
 
 
 def answers(url: str) -> bool:
@@ -106,7 +107,7 @@ async def test_sockets_are_told_to_come_back_when_the_site_stops(
     ):
         assert (await line.receive_json(timeout=10))["type"] == "hello"
         site.process.send_signal(signal.SIGTERM)
-        while (frame := await line.receive(timeout=10)).type is WSMsgType.TEXT:
+        while (frame := await received(line)).type is WSMsgType.TEXT:
             continue
         assert frame.type is WSMsgType.CLOSE
         assert frame.data == 1012

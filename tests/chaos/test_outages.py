@@ -14,6 +14,7 @@ from chaos.client import PROTOCOL, Client, Person
 from chaos.faults import empty_presence, flood
 from chat.connection import CloseCode
 from tests.chaos.conftest import PACE, PATIENCE, Play, everybody_comes_again
+from tests.people import received
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -98,7 +99,7 @@ async def _arrives(play: Play, person: Person, port: int) -> int | None:
                 f"http://127.0.0.1:{port}/rooms/{play.room.slug}/ws", protocols=[PROTOCOL]
             ) as socket:
                 async with asyncio.timeout(BOUND):
-                    while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                    while (await received(socket)).type is aiohttp.WSMsgType.TEXT:
                         pass
                 return socket.close_code
         except aiohttp.WSServerHandshakeError as refused:

@@ -16,7 +16,7 @@ from chat.connection import CloseCode
 from chat.sockets.reading import Response
 from chat.sockets.room import PROTOCOL
 from chat.sockets.socket import Socket
-from tests.people import PATIENCE, House, Person
+from tests.people import PATIENCE, House, Person, received
 
 
 @pytest.fixture(autouse=True)
@@ -75,14 +75,14 @@ async def test_a_socket_that_has_ended_is_kept_by_nobody(
     token = await create_token(house.node.manager, alice.id, "tests")
     socket = await alice.client.ws_connect(path, protocols=protocols, headers={"Origin": alice.origin})
     await socket.send_json({**says, "token": token})
-    assert (await socket.receive()).type is WSMsgType.TEXT
+    assert (await received(socket)).type is WSMsgType.TEXT
     assert kept()
     if by == "server":
         (connection,) = house.node.hub.audience.all()
         connection.close(CloseCode.RESTART, "The server restarts.")
         del connection
         while not socket.closed:
-            await socket.receive()
+            await received(socket)
     if by == "line":
         assert socket._response.connection is not None
         assert socket._response.connection.transport is not None

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from chat.errors import Unavailable
-from tests.people import HANDSHAKE, PROTOCOL, House, Person, Tab
+from tests.people import HANDSHAKE, PROTOCOL, House, Person, Tab, received
 
 
 async def test_ten_unreadable_frames_in_a_minute_end_the_socket(alice: Person) -> None:
@@ -71,7 +71,7 @@ async def test_a_socket_of_a_session_ends_with_it_whatever_else_it_carried(alice
         protocols=[PROTOCOL],
         headers={"Origin": alice.origin, "Authorization": "Basic eA=="},
     )
-    await socket.receive()
+    await received(socket)
     assert (await alice.fills("/logout")).status == 303
     tab = Tab(socket)
     assert await tab.is_closed() == 4501
