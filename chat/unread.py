@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from chat.signals import ReadMoved, Stirred
 from helpers.database import Manager
+from helpers.locks import Locks
 
 # Of membership m in room r. What ignored people said is taken off the count for those alone who ignore somebody.
 IGNORES = "EXISTS (SELECT FROM ignores i WHERE i.user_id = m.user_id)"
@@ -30,7 +31,8 @@ class Standing:
     """Where one person stands in one room: messages there, messages read, and unread mentions of them.
 
     All mentions up to the number `seq` are counted, and they were `told` of so many messages. `hidden` of the unread
-    messages are of people they ignore; where somebody `ignores` people, only the database knows how many.
+    messages are of people they ignore; where somebody `ignores` people, only the database knows how many. It `moved` so
+    often by what was said or read.
     """
 
     slug: str
@@ -41,6 +43,7 @@ class Standing:
     hidden: int = 0
     ignores: bool = False
     told: int = field(default=-1, compare=False)
+    moved: int = field(default=0, compare=False)
 
     @property
     def count(self) -> int:
@@ -65,6 +68,7 @@ class Unread:
         # Where something was said: for all newcomers, or for one of them.
         self._missed: set[tuple[int, int]] = set()
         self._welcoming = asyncio.Lock()
+        self._counting: Locks[int] = Locks()
         self._people: dict[int, dict[int, Standing]] = {}
         self._members: dict[int, set[int]] = {}
 
@@ -154,35 +158,49 @@ class Unread:
                     who == user_id and seq > standing.seq for who, seq in stirred.mentioned
                 )
                 standing.seq = max(standing.seq, stirred.seq)
+                standing.moved += 1
                 concerned.append((user_id, standing))
         return concerned
 
     async def count_anew(self, room_id: int, people: Sequence[int] = ()) -> list[tuple[int, Standing]]:
-        """Ask the database once for everybody followed here whose room it is, or for these people alone.
+        """Ask the database once for everybody followed here whose room it is, or for these people alone; and again for
+        those who moved meanwhile, for the answer may be older.
 
         Who they are, and where they stand.
         """
-        rows = await self._manager.rows(
-            f"{STANDING} AND m.room_id = %s AND m.user_id = ANY (%s::bigint[])",
-            room_id,
-            list(people or self.members(room_id)),
-        )
         counted: list[tuple[int, Standing]] = []
-        for user_id, _, _, ordinal, read, mentions, seq, hidden, ignores in rows:
-            standing = self._people.get(user_id, {}).get(room_id)
-            if standing is not None:
-                standing.ordinal = max(standing.ordinal, ordinal)
-                standing.read, standing.mentions, standing.seq = read, mentions, max(standing.seq, seq)
-                standing.hidden, standing.ignores = hidden, ignores
-                standing.told = standing.ordinal
-                counted.append((user_id, standing))
+        async with self._counting.of(room_id):
+            asked = list(people or self.members(room_id))
+            while asked:
+                before = {user_id: self._mark(user_id, room_id) for user_id in asked}
+                rows = await self._manager.rows(
+                    f"{STANDING} AND m.room_id = %s AND m.user_id = ANY (%s::bigint[])", room_id, asked
+                )
+                asked = []
+                for user_id, _, _, ordinal, read, mentions, seq, hidden, ignores in rows:
+                    standing = self._people.get(user_id, {}).get(room_id)
+                    if standing is None:
+                        continue
+                    if before[user_id] != self._mark(user_id, room_id):
+                        asked.append(user_id)
+                        continue
+                    standing.ordinal = max(standing.ordinal, ordinal)
+                    standing.read, standing.mentions, standing.seq = read, mentions, max(standing.seq, seq)
+                    standing.hidden, standing.ignores = hidden, ignores
+                    standing.told = standing.ordinal
+                    counted.append((user_id, standing))
         return counted
+
+    def _mark(self, user_id: int, room_id: int) -> tuple[Standing, int] | None:
+        standing = self._people.get(user_id, {}).get(room_id)
+        return (standing, standing.moved) if standing is not None else None
 
     def read(self, moved: ReadMoved) -> Standing | None:
         """Take in that somebody has read; where they stand now, if they are followed here."""
         standing = self._people.get(moved.user_id, {}).get(moved.room_id)
         if standing is not None and moved.ordinal >= standing.read:
             standing.read = moved.ordinal
+            standing.moved += 1
             if standing.count == 0:
                 standing.mentions = 0
         return standing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,33 @@ async def test_however_many_follow_a_room_it_is_counted_anew_by_one_question(
     assert unread._people[ann.id][lobby].count == 9, "other rooms stay as they were"
     unread.forget(ben.id)
     assert [user_id for user_id, _ in await unread.count_anew(garden)] == [ann.id]
+
+
+async def test_what_is_read_and_said_while_it_is_counted_anew_counts(
+    node: Node, unread: Unread, garden: int, ann: Person, ben: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, late = asyncio.Event(), asyncio.Event()
+    ask = node.manager.rows
+
+    async def rows(*asked: Any) -> list[Any]:
+        found = await ask(*asked)
+        answered.set()
+        await late.wait()
+        return found
+
+    await node.journal.append(words(garden, ben, "one", mentions=[ann.id]))
+    await counted(unread, garden, ann, ben)
+    with monkeypatch.context() as slow:
+        slow.setattr(node.manager, "rows", rows)
+        counting = asyncio.create_task(unread.count_anew(garden))
+        await answered.wait()
+    await membership.mark_read(node, await find_room(node.manager, "garden"), ann.id, 1)
+    unread.read(ReadMoved(ann.id, garden, "garden", 1, 1))
+    await node.journal.append(words(garden, ben, "two", mentions=[ann.id]))
+    unread.stir(Stirred(garden, 2, 2, [(ann.id, 2)]))
+    late.set()
+    anew = {user_id: (one.count, one.mentions) for user_id, one in await counting}
+    assert anew == {ann.id: (1, 1), ben.id: (2, 0)}
 
 
 async def test_a_room_one_comes_to_belong_to_is_counted_too(
