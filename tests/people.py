@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import ClientConnectionResetError, ClientWebSocketResponse, WSMessage, WSMsgType, web
@@ -317,6 +318,8 @@ class House:
         node = server.app[NODE]
         # Nobody here waits ten seconds to see whether somebody comes back.
         node.comings._grace = 0.0
+        # And each process is waited for, however slow it is.
+        node.hub._pace = replace(node.hub._pace, confirm=PATIENCE / 2)
         return node
 
     @property

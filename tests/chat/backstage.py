@@ -27,7 +27,7 @@ from helpers.bus import Bus, MemoryBus, RedisBus
 from helpers.database import Manager
 
 PATIENCE = 30.0
-QUICK = Pace(activity=0.02, check=3600, sweep=3600, grace=0)
+QUICK = Pace(activity=0.02, check=3600, sweep=3600, grace=0, confirm=PATIENCE / 2)
 """Nothing is healed unless a test asks for it."""
 
 

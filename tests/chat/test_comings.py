@@ -58,7 +58,8 @@ async def test_two_first_sockets_at_once_join_once(
 
 
 async def test_a_reload_is_neither_a_leave_nor_a_join(backstage: Backstage, lobby: int, ann: Person) -> None:
-    node = await backstage.node(pace=PATIENT)
+    # Whoever comes back is there within that time also where everything is slow.
+    node = await backstage.node(pace=replace(PATIENT, grace=3))
     first = await backstage.seat(node, lobby, ann, arrive=True)
     going = asyncio.create_task(first.goes(lost=True, grace=True))
     await backstage.seat(node, lobby, ann, arrive=True)

@@ -16,7 +16,7 @@ from aiochat.settings import Settings
 from chat.connection import CloseCode
 from helpers import database
 from tests.lines import Line
-from tests.people import Answer, Frame, House, Person, Refused, Tab, opened_house
+from tests.people import PATIENCE, Answer, Frame, House, Person, Refused, Tab, opened_house
 
 MESSAGES = "/api/rooms/lobby/messages"
 PORT_FILE = ".s.PGSQL.5432"
@@ -54,14 +54,14 @@ async def house(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[House]:
     """The site, at the end of these lines, soon out of patience with a database that is away."""
-    monkeypatch.setattr(database, "WAIT_FOR_CONNECTION", 0.5)
+    monkeypatch.setattr(database, "WAIT_FOR_CONNECTION", 2.0)
     async with opened_house(lines[0], aiohttp_client) as opened:
         yield opened
 
 
 async def says_again_and_again(tab: Tab, text: str, nonce: str) -> Frame:
     """As a client does while the refusal is temporary; each try waits a little for a line to the database."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 return await tab.says(text, nonce=nonce)

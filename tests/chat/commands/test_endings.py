@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chat.pace import Pace
 from chat.policy import Role
 from tests.chat.commands.scenes import confirmed, types
 from tests.chat.sockets.old import old_page
@@ -35,6 +36,7 @@ async def test_a_process_that_does_not_answer_is_not_waited_for(
     olga: Person, anna: Person, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(house.nodes[1].hub, "_hear_signal", lambda _: None)
+    house.node.hub._pace = Pace()
     answer = await types(olga, "lobby", await confirmed(olga, "lobby", "/destroy #lobby"))
     assert answer.json.notices[0].endswith(
         " One process has not answered yet; it follows when it reads the log."
