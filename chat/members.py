@@ -58,6 +58,11 @@ class Member:
         return Role.ADMIN if self.admin else self.rank
 
     @property
+    def told(self) -> tuple[str, Role, bool, datetime | None]:
+        """What the room's events change of them while they listen."""
+        return self.name, self.rank, self.voiced, self.muted_until
+
+    @property
     def person(self) -> Person:
         """Who it is, as frames tell it."""
         return Person(self.user_id, self.name, self.guest)

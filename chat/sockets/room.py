@@ -15,6 +15,7 @@ from accounts.sessions import Claim, claim_of, session_lasts
 from chat.actions import membership, messages
 from chat.audience import HEARTBEAT
 from chat.connection import CloseCode, text_frame
+from chat.entrance import Seen
 from chat.errors import Busy
 from chat.events import Belonging, Event, Ignored, News, NotifyLevel, ReadMark, Recorded, Typing, UnreadCount
 from chat.input import plain_words, require_patience, say
@@ -172,11 +173,11 @@ class RoomConversation:
 
     async def _greet(self, head: int) -> bool:
         """Look once more who this is, now that nothing can be missed; then say hello and let go what waited."""
-        seen = await self.node.entrance.look_again(self.member.user_id, self.room.id)
         try:
-            if seen is None or not seen.has_account(self.claim.session_epoch):
-                raise NotSignedIn
             if not await session_lasts(self.request, self.claim.way_in):
+                raise NotSignedIn
+            seen = await self._look_again()
+            if seen is None or not seen.has_account(self.claim.session_epoch):
                 raise NotSignedIn
             admit(self.channel.room, seen.member)
             if not seen.member.is_member:
@@ -197,6 +198,14 @@ class RoomConversation:
             self.connection.send(frame("notice", text=self.words_for_newcomer))
         self.listener.release()
         return True
+
+    async def _look_again(self) -> Seen | None:
+        while True:
+            told = self.member.told
+            seen = await self.node.entrance.look_again(self.member.user_id, self.room.id)
+            # What the room told meanwhile may be newer than the answer.
+            if self.member.told == told:
+                return seen
 
     def _welcome(self, head: int) -> None:
         self.connection.send(self._hello(head))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from tests.people import House, Person
 
 
@@ -47,3 +51,26 @@ async def test_hello_tells_who_is_here_by_rank(alice: Person, mona: Person, olga
         ("mona", "moderator"),
         ("alice", "member"),
     ]
+
+
+async def test_who_is_demoted_while_they_are_greeted_hears_no_more_of_reports(
+    alice: Person, mona: Person, olga: Person, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = house.node.entrance.look_again
+
+    async def answers_late(*asked: Any) -> Any:
+        seen = await look(*asked)
+        monkeypatch.undo()
+        await olga.says("/deop @mona")
+        return seen
+
+    await alice.enters()
+    await olga.enters()
+    said = await olga.says("hello")
+    monkeypatch.setattr(house.node.entrance, "look_again", answers_late)
+    await mona.enters()
+    await mona.hears("role", user="mona")
+    await alice.says(f"/report {said.seq} unkind")
+    report = await olga.hears("audit", act="report")
+    await mona.hears("skip", seq=report.seq)
+    assert not await mona.tab.has_heard("audit")
