@@ -49,7 +49,7 @@ async def test_a_wrong_answer_and_none_at_all(
     house: House, bots: dict[str, dict[str, str]], alice: Person
 ) -> None:
     await alice.enters("math")
-    async with program("examples/asks_sums.py", "math", "1", "2", environ=bots["MathStudent"]) as student:
+    async with program("examples/asks_sums.py", "math", "1", "8", environ=bots["MathStudent"]) as student:
         asked = (await alice.hears("message", by="MathStudent")).text
         await alice.says("@MathStudent: 999")
         assert (await alice.hears("message", by="MathStudent")).text == "That is not it."
