@@ -32,7 +32,7 @@ class Ear:
         bus.listen(lambda topic, data: self.heard.put_nowait(events.decode(data)), lambda: None)
 
     async def hears(self) -> events.AccountEvent:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.heard.get()
 
 

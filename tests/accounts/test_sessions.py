@@ -251,7 +251,7 @@ async def test_signing_out_is_told_on_the_bus_without_the_id(
     session = visitor.session or ""
     assert json.loads((await visitor.opens("/try/who")).text)["session"] == ref_of(session)
     await visitor.fills("/logout")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         topic, data = await heard.get()
     assert topic == f"aiochat:{{user:{ann.id}}}"
     assert json.loads(data) == {"type": "signed_out", "session": ref_of(session)}

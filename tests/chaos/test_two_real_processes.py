@@ -143,7 +143,7 @@ async def _removes(socket: aiohttp.ClientWebSocketResponse[Any], target: int) ->
 
 async def _code_of(socket: aiohttp.ClientWebSocketResponse[Any], nonce: str) -> str:
     """How a request was refused; empty where it was not."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             frame = await socket.receive_json()
             if frame.get("nonce") == nonce and frame["type"] in ("error", "ack"):

@@ -14,6 +14,7 @@ from helpers.bus import Bus, MemoryBus, RedisBus
 
 NOBODY_THERE = "redis://127.0.0.1:1/0"
 LOBBY, GARDEN = "aiochat:{room:1}", "aiochat:{room:2}"
+PATIENCE = 30.0
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Ear:
         self.bus.listen(lambda topic, payload: self.heard.put_nowait((topic, payload)), self.lost.set)
 
     async def hears(self) -> tuple[str, bytes]:
-        return await asyncio.wait_for(self.heard.get(), 5)
+        return await asyncio.wait_for(self.heard.get(), PATIENCE)
 
     async def heard_nothing_before(self, topic: str, payload: bytes) -> None:
         """What is said last is what comes first: nothing came in between."""
@@ -132,7 +133,7 @@ async def test_a_broken_line_is_mended_and_told(redis: Redis) -> None:
         await bus.subscribe(LOBBY)
         assert not ear.lost.is_set()
         await redis.client_kill_filter(_type="pubsub")
-        await asyncio.wait_for(ear.lost.wait(), 10)
+        await asyncio.wait_for(ear.lost.wait(), PATIENCE)
         await bus.subscribe(LOBBY)
         bus.publish(LOBBY, b"after the break")
         while (await ear.hears())[1] != b"after the break":
@@ -167,7 +168,7 @@ async def test_what_could_not_be_sent_is_sent_later_in_its_order(
         await bus.subscribe(LOBBY)
         for payload in (b"one", b"two"):
             bus.publish(LOBBY, payload)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while "no line to Redis" not in caplog.text:
                 await asyncio.sleep(0.01)
         bus.publish(LOBBY, b"three")
@@ -184,7 +185,7 @@ async def test_what_was_not_answered_when_the_line_broke_is_sent_again(redis: Re
     await redis.client_pause(500, all=False)
     ear.bus.publish(LOBBY, b"before the break")
     await redis.client_kill_filter(_type="pubsub")
-    await asyncio.wait_for(ear.lost.wait(), 5)
+    await asyncio.wait_for(ear.lost.wait(), PATIENCE)
     assert await ear.hears() == (LOBBY, b"before the break")
     await ear.bus.close()
 
@@ -198,7 +199,7 @@ async def test_what_is_asked_for_while_the_line_is_made_is_heard(redis: Redis) -
             await asyncio.sleep(0)
         await bus.subscribe(LOBBY)
         await opening
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await bus._confirmed.setdefault(LOBBY, asyncio.Event()).wait()
         bus.publish(LOBBY, b"hello")
         assert await ear.hears() == (LOBBY, b"hello")

@@ -202,9 +202,9 @@ async def soon() -> AsyncIterator[None]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr("helpers.database.ANSWER_WITHIN", 1.5)
     monkeypatch.setattr("helpers.database.SIGN_OF_LIFE_WITHIN", 0.2)
-    monkeypatch.setattr("helpers.database.WAIT_FOR_CONNECTION", 0.5)
+    monkeypatch.setattr("helpers.database.WAIT_FOR_CONNECTION", 1.5)
 
 
 @pytest.mark.usefixtures("impatient")

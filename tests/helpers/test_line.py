@@ -112,7 +112,7 @@ async def test_a_line_that_is_cut_while_it_rests_is_made_again_unnoticed(
 ) -> None:
     ((pid,),) = await direct.ask("who")
     killer.execute("SELECT pg_terminate_backend(%s::int, 5000)", [pid])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while direct._connection is not None:
             await asyncio.sleep(0.01)
     assert await direct.ask("add", "1", "1") == [("2", None)]
@@ -134,7 +134,7 @@ async def test_a_line_that_is_lost_is_listened_to_no_more(
         if kill == "while it is asked":
             with pytest.raises(peewee.OperationalError):
                 await asking
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while direct._connection is not None:
                 await asyncio.sleep(0)
         assert not loop.remove_reader(number)
@@ -146,6 +146,8 @@ async def test_who_is_not_answered_in_time_hears_that_the_line_is_lost(address: 
     with pytest.raises(peewee.OperationalError) as caught:
         await line.ask("sleep", "60")
     assert is_lost(caught.value)
+    # The next one may take as long as it does to make another.
+    line._answer_within = 30
     assert await line.ask("add", "1", "1") == [("2", None)]
     await line.close()
 

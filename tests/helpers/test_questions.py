@@ -44,7 +44,7 @@ async def test_a_line_that_broke_is_made_again(questions: Questions, redis: Redi
     for client in await redis.client_list():
         if client["cmd"].startswith("eval"):
             await redis.client_kill_filter(_id=client["id"])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while questions._line is not None:
             await asyncio.sleep(0.005)
     assert await questions.run(ECHO, ["k"], "after") == [b"k", b"after"]
