@@ -130,6 +130,7 @@ async def test_it_works_by_touch(saskia: Person, meet: Meet) -> None:
     await phone.submits("/register", name="yuki", password=PASSWORD)
     await phone.enters("lobby")
     await phone.composer.tap()
+    await expect(phone.composer).to_be_focused()
     await phone.page.keyboard.type("/w")
     await phone.menu.get_by_role("option").filter(has_text="/who Lists").tap()
     await expect(phone.composer).to_have_value("/who")

@@ -78,6 +78,7 @@ async def test_each_hears_the_other_and_a_guest_can_be_removed(saskia: Person, j
 async def test_nobody_is_led_to_speak_alone_with_a_guest(
     saskia: Person, mateo: Person, jonas: Socket
 ) -> None:
+    await mateo.meets("Jonas")
     await mateo.types("/msg ")
     await expect(mateo.menu.locator("[aria-disabled=true]")).to_contain_text("a guest")
     await mateo.composer.fill("")

@@ -23,6 +23,7 @@ async def test_who_is_invited_reads_so_and_has_the_room_in_the_list(saskia: Pers
     await mateo.is_told("saskia took you out of Cellar.")
     await expect(link).to_have_count(0)
     await saskia.says("/invite mateo")
+    await expect(link).to_have_count(1)
     await mateo.log.get_by_role("link", name="/rooms/cellar").last.click()
     await mateo.page.wait_for_url("**/rooms/cellar")
     await mateo.is_here()

@@ -108,6 +108,10 @@ async def test_a_member_is_offered_what_a_member_may(saskia: Person, mateo: Pers
     await _item(mateo, "Who is this").click()
     await mateo.is_told("@saskia")
     await mateo.says("mine")
+    await mateo.reads("mine")
+    await mateo.log.focus()
+    await mateo.presses("ArrowUp")
+    await expect(mateo.message("mine").get_by_role("button", name="Reply")).to_be_visible()
     await expect(mateo.message("mine").get_by_role("button", name="More")).to_have_count(0)
 
 

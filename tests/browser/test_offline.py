@@ -39,8 +39,8 @@ async def comes_back(ines: Person, relay: Relay) -> None:
 
 
 async def test_offline_and_back_with_nothing_lost(saskia: Person, ines: Person, relay: Relay) -> None:
-    await ines.says("before")
-    await saskia.reads("before")
+    await saskia.says("before")
+    await ines.reads("before")
     await relay.cut()
     await expect(ines.page.locator(".banner")).to_contain_text("You can keep writing.")
     await ines.says("first of mine")
