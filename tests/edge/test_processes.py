@@ -187,6 +187,7 @@ async def test_a_rolling_restart_loses_nothing(
     for process in processes:
         process.terminate()
         await asyncio.to_thread(process.stopped)
+        await asyncio.to_thread(until, lambda: not all(seat.is_open for seat in seats.values()))
         away = [name for name, seat in seats.items() if not seat.is_open]
         assert away, "nobody was on this process"
         for name in away:
