@@ -176,6 +176,7 @@ async def test_who_is_killed_is_not_back_under_another_name(
     guest, stays = await street.comes("Jonas", "lobby"), await street.comes("Stays", "lobby")
     await olga.says("/kill Jonas")
     await guest.is_closed()
+    await until_kept(lambda: house.node.redis.keys("*out*"))
     again = await street.comes("Hotfix")
     refused = await again.asks("join_room", room="lobby")
     assert (refused.success, refused.message.startswith("You were removed from #lobby.")) == (False, True)
@@ -193,6 +194,7 @@ async def test_who_is_banned_is_kept_out_as_long_under_any_name(
     guest = await street.comes("Jonas", "lobby")
     await olga.says("/ban Jonas 10m spam")
     assert await guest.is_closed() == 4503
+    await until_kept(lambda: house.node.redis.keys("*out*"))
     again = await street.comes("Hotfix")
     assert (await again.asks("join_room", room="lobby")).success is False
     key = [one async for one in house.node.redis.scan_iter("*out*")]
