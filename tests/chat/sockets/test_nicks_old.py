@@ -175,8 +175,10 @@ async def test_the_oldest_handshake_is_taken_and_all_may_come_in_one_piece(stree
     writer.write(b"\x88\x82" + mask + (1000).to_bytes(2, "big"))
     writer.close()
     guest = await street.comes()
-    while (await guest.asks("user_list", room="Default")).users != [guest.name]:
-        pass
+    async with asyncio.timeout(PATIENCE):
+        while (await guest.asks("user_list", room="Default")).users != [guest.name]:
+            # Not so often that it would be a flood.
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("how", ["fin", "rst", "abort"])
