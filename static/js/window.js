@@ -9,9 +9,19 @@ export function windowOf(room, history) {
   const { page, list } = room
   const toLatest = page.querySelector(".to-latest")
   let late = []
-  // What is said while the window is fetched again, as its answer may be older.
+  // What is said while a part of the log is on its way, as the answer may be older.
   let heard = []
   let fetching = 0
+
+  /** A part of the log, and what was said while it was on its way. */
+  async function asked(answer) {
+    fetching += 1
+    const told = await answer
+    fetching -= 1
+    const meanwhile = heard
+    if (!fetching) heard = []
+    return [told, meanwhile]
+  }
 
   const self = {
     /** Whether newer messages lie between what is drawn and the end. */
@@ -50,11 +60,7 @@ export function windowOf(room, history) {
 
     /** The end of the log afresh; whatever was typed or waits stays. Gives the number it reaches, null if it cannot. */
     async reload() {
-      fetching += 1
-      const page = await history.latest()
-      fetching -= 1
-      const meanwhile = heard
-      if (!fetching) heard = []
+      const [page, meanwhile] = await asked(history.latest())
       if (!page) return null
       late = []
       list.scroll.more = false
@@ -109,17 +115,22 @@ export function windowOf(room, history) {
 
   async function grow() {
     if (list.scrollTop < NEAR_TOP && history.older && list.first) {
-      const entries = await history.before(list.first)
-      if (entries) {
+      const [entries, meanwhile] = await asked(history.before(list.first))
+      // Cleared since it was asked for: nothing of it is there any more.
+      if (entries && meanwhile.some(({ type }) => type === "cleared")) self.cleared()
+      else if (entries) {
         list.prepend(entries)
-        if (list.querySelector(".fresh")) list.fresh(room.reading.read)
+        for (const entry of meanwhile) list.amend(entry)
+        const rule = list.querySelector(".fresh")
+        if (rule) list.fresh(Number(rule.dataset.after ?? page.dataset.read))
         older()
         if (entries.length) grow()
       }
     } else if (history.newer && list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_TOP) {
-      const entries = await history.after(list.last)
+      const [entries, meanwhile] = await asked(history.after(list.last))
       if (!entries) return
       list.extend(entries)
+      for (const entry of meanwhile) list.amend(entry)
       if (history.newer) return grow()
       list.querySelector(".newer")?.remove()
       const known = list.last

@@ -136,7 +136,9 @@ export class MessageList extends HTMLElement {
     for (const line of this.querySelectorAll(".line:not(.notice, [data-nonce], .older)")) line.remove()
     for (const entry of entries) {
       const line = this.#draw(entry)
-      if (line) this.#spine.insertBefore(line, this.#tail)
+      if (!line) continue
+      if (entry.nonce) this.pending(entry.nonce)?.remove()
+      this.#spine.insertBefore(line, this.#tail)
     }
     for (const line of this.querySelectorAll(".notice:not(#first-steps)")) this.#spine.insertBefore(line, this.#tail)
     this.#takeBack()
@@ -202,10 +204,11 @@ export class MessageList extends HTMLElement {
     this.#scroll.hold(() => arrange(this.#spine))
   }
 
-  /** The rule above what is new. */
+  /** The rule above what is new: after this number. */
   fresh(seq) {
     const line = this.#after(seq)
     const rule = this.querySelector(".fresh") ?? clone("fresh-template")
+    rule.dataset.after = seq
     if (!line) return rule.remove()
     if (rule.nextElementSibling === line) return undefined
     this.#scroll.hold(() => {
