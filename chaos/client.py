@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,7 +185,9 @@ class Client:
     async def _keep_pinging(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while not socket.closed:
             await asyncio.sleep(PING_EVERY)
-            await socket.send_str('{"type":"ping"}')
+            with suppress(aiohttp.ClientError, OSError):
+                # Where the line has gone, whoever listens to it hears why.
+                await socket.send_str('{"type":"ping"}')
             await self.outbox.remind()
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> int:
@@ -197,6 +199,9 @@ class Client:
             except TimeoutError:
                 self._book.errors["silence"] += 1
                 return 4408
+            except aiohttp.ClientConnectionResetError:
+                # No answer is possible to a ping that came just before the end, which is next.
+                continue
             if message.type is not aiohttp.WSMsgType.TEXT:
                 return socket.close_code or 1006
             await self._hear(msgspec.json.decode(message.data))
