@@ -51,11 +51,13 @@ async def test_mute_voice_lock_and_pause_count_at_the_other_process(
     await mona.says("/mute alice 1h")
     assert (await anna.refused("hi")).code == "muted"
     await mona.says("/unmute alice")
+    await anna.hears("unmuted")
     await mona.says("/moderated on")
     assert (await anna.refused("hi")).code == "not_voiced"
     await mona.says("/voice alice")
     assert await anna.says("hi")
     await mona.says("/moderated off")
+    await far.hears("settings", changed={"switches": {"moderated": False}})
     await mona.says("/lock")
     assert (await far.refused("hi")).code == "locked"
     await mona.says("/unlock")
