@@ -6,8 +6,9 @@ import { popup } from "./popup.js"
 
 export function menus(room) {
   const { page, list, composer, people, you, ignored } = room
-  // As it was when the page was made; what was said since stands in the log.
+  // As it was when the page was made; what was said since stands in the log, below what was said before.
   const pinned = new Set(page.dataset.pinned.split(" "))
+  const head = Number(page.dataset.head)
 
   const may = (name) => room.commands.now().some((command) => command.name === name && mayToPeople(command, you))
 
@@ -30,7 +31,7 @@ export function menus(room) {
   }
 
   function isPinned(seq) {
-    const said = last(`[data-kind=pinned][data-target="${seq}"], [data-kind=unpinned][data-target="${seq}"]`)
+    const said = since(`[data-kind=pinned][data-target="${seq}"], [data-kind=unpinned][data-target="${seq}"]`)
     return said ? said === "pinned" : pinned.has(String(seq))
   }
 
@@ -57,8 +58,10 @@ export function menus(room) {
 
   list.addEventListener("message:pin", ({ detail: { seq } }) => room.type(`/${isPinned(seq) ? "unpin" : "pin"} ${seq}`))
 
-  people.list.addEventListener("person:chosen", async ({ detail: { person, button: pressed } }) => {
+  people.list.addEventListener("person:chosen", async ({ detail: { person: chosen, button: pressed } }) => {
     await room.commands.known()
+    // As they stand by now.
+    const person = people.list.people.find(({ id }) => id === chosen.id)
     const line = () => people.list.querySelector(`li[data-id="${person.id}"] button`)
     const button = pressed.isConnected ? pressed : line()
     if (!button) return
@@ -75,9 +78,9 @@ export function menus(room) {
     })
   })
 
-  /** Which kind of line the log has last of those that fit. */
-  function last(selector) {
-    return [...list.querySelectorAll(selector)].at(-1)?.dataset.kind
+  /** Which kind of line the log has last of those that fit, and that the page was made before. */
+  function since(selector) {
+    return [...list.querySelectorAll(selector)].filter(({ dataset }) => dataset.seq > head).at(-1)?.dataset.kind
   }
 
   return { may, has: (article) => groupsOn(article).length > 0 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.browser.conftest import Meet
 from tests.browser.history import write_lines
@@ -176,6 +176,25 @@ async def test_what_was_so_before_the_page_was_opened_is_known(
     await expect(_item(saskia, "Unmute")).to_have_count(0)
 
 
+async def test_a_link_into_the_past_offers_what_is_so_now(
+    saskia: Person, mateo: Person, app: web.Application
+) -> None:
+    await mateo.says("not to be kept")
+    await saskia.reads("not to be kept")
+    seq = await saskia.message("not to be kept").get_attribute("data-seq")
+    await saskia.says(f"/pin {seq}")
+    await mateo.sees("saskia pinned a message")
+    await write_lines(app, saskia.name, 200)
+    await saskia.says(f"/unpin {seq}")
+    await mateo.sees("saskia took a pin down")
+    await saskia.opens(f"/rooms/lobby?at={seq}#m{seq}")
+    await saskia.is_here()
+    await saskia.sees("saskia pinned a message")
+    await _opens_menu_of(saskia, "not to be kept")
+    await expect(_item(saskia, "Pin")).to_be_visible()
+    await expect(_item(saskia, "Unpin")).to_have_count(0)
+
+
 async def test_menus_are_walked_by_keys_and_put_away(saskia: Person, mateo: Person) -> None:
     await mateo.says("a word")
     await saskia.reads("a word")
@@ -227,6 +246,25 @@ async def test_a_menu_waits_for_the_commands_it_is_made_of(
     await _opens_menu_at(early, "saskia")
     known.set()
     await expect(_item(early, "Who is this")).to_be_visible()
+
+
+async def test_a_menu_that_waited_offers_what_fits_by_then(
+    saskia: Person, mateo: Person, meet: Meet, known: asyncio.Event
+) -> None:
+    async def waits(route: Route) -> None:
+        await known.wait()
+        await route.continue_()
+
+    again = await meet("saskia")
+    await again.submits("/login", name="saskia", password=PASSWORD)
+    await again.page.route("**/api/commands?*", waits)
+    await again.enters("lobby")
+    await _opens_menu_at(again, "mateo")
+    await saskia.says("/op @mateo")
+    await again.sees("saskia made mateo a moderator")
+    known.set()
+    await expect(_item(again, "Make a member again")).to_be_visible()
+    await expect(_item(again, "Make a moderator")).to_have_count(0)
 
 
 async def test_an_open_menu_goes_along_with_its_message(
