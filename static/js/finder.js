@@ -7,6 +7,7 @@ export class Finder {
   #rooms = []
   #shown = []
   #chosen = 0
+  #asked = 0
 
   constructor() {
     this.#field.addEventListener("input", () => this.#draw())
@@ -26,10 +27,14 @@ export class Finder {
     this.#field.value = ""
     this.#dialog.showModal()
     this.#draw()
+    this.#asked += 1
+    const question = this.#asked
     const answer = await fetch("/api/rooms", { headers: { accept: "application/json" } }).catch(() => null)
-    if (!answer?.ok) return
-    this.#rooms = (await answer.json()).rooms
-    this.#draw()
+    const told = answer?.ok ? await answer.json().catch(() => null) : null
+    if (!told || question !== this.#asked) return
+    this.#rooms = told.rooms
+    // What the arrows have reached stays chosen.
+    this.#draw(this.#chosen && this.#shown[this.#chosen].slug)
   }
 
   get #field() {
@@ -48,7 +53,7 @@ export class Finder {
     }))
   }
 
-  #draw() {
+  #draw(kept = "") {
     const words = this.#field.value.trim().toLowerCase().replace(/^#/, "")
     const where = (room) => `${room.slug} ${room.title ?? ""}`.toLowerCase()
     const near = (room) => (room.slug === words ? 2 : Number(where(room).startsWith(words)))
@@ -62,7 +67,7 @@ export class Finder {
     this.#dialog.querySelector("[role=status]").textContent = this.#shown.length
       ? plural(fits.length, "room", "rooms")
       : `No room is called “${this.#field.value.trim()}”. Try fewer letters.`
-    this.#choose(0)
+    this.#choose(Math.max(0, this.#shown.findIndex(({ slug }) => slug === kept)))
   }
 
   #choose(index) {

@@ -1,6 +1,8 @@
 """The first minutes: set up, invite, register, make a room."""
 
-from playwright.async_api import expect
+import asyncio
+
+from playwright.async_api import Route, expect
 
 from aiochat.settings import Settings
 from aiochat.welcome import setup_token
@@ -73,6 +75,34 @@ async def test_a_room_is_found_from_anywhere(mateo: Person) -> None:
     await expect(mateo.page.locator("#finder [role=option]")).to_have_count(1)
     await mateo.presses("Enter")
     await mateo.page.wait_for_url("**/rooms/lobby")
+
+
+async def test_what_the_arrows_have_reached_stays_chosen_when_more_rooms_are_found(
+    saskia: Person, mateo: Person
+) -> None:
+    known = asyncio.Event()
+
+    async def waits(route: Route) -> None:
+        await known.wait()
+        await route.continue_()
+
+    await saskia.makes("glazes")
+    for slug in ("kiln", "studio"):
+        await mateo.makes(slug)
+    rooms = (await (await mateo.context.request.get(f"{mateo.site}/api/rooms")).json())["rooms"]
+    await mateo.opens("/rooms")
+    await mateo.page.route("**/api/rooms", waits)
+    found = mateo.page.locator("#finder [role=option]")
+    await mateo.presses("Control+k")
+    await expect(found).to_have_count(3)
+    names = await found.locator(".name").all_inner_texts()
+    # Not the one that is chosen where nobody has chosen yet.
+    at = next(at for at in (1, 2) if names[at] != f"#{rooms[0]['slug']}")
+    await mateo.presses(*["ArrowDown"] * at)
+    known.set()
+    await expect(found).to_have_count(4)
+    await mateo.presses("Enter")
+    await mateo.page.wait_for_url(f"**/rooms/{names[at].removeprefix('#')}")
 
 
 async def test_in_a_long_index_the_room_one_is_in_is_in_sight(mateo: Person) -> None:

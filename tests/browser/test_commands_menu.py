@@ -1,6 +1,7 @@
 """The menu that opens on a slash, by keyboard and by touch."""
 
 import asyncio
+import re
 
 from playwright.async_api import expect
 
@@ -102,6 +103,20 @@ async def test_enter_sends_unless_the_arrows_have_chosen(saskia: Person) -> None
     await saskia.presses("Enter")
     assert second is not None
     await expect(saskia.composer).to_have_value(f"/{second.removeprefix('c-')} ")
+
+
+async def test_what_the_arrows_have_chosen_stays_chosen_when_there_are_more_commands(
+    saskia: Person, mateo: Person
+) -> None:
+    await mateo.types("/")
+    await expect(mateo.menu).to_be_visible()
+    await mateo.presses("ArrowDown", "ArrowDown")
+    chosen = await mateo.menu.get_by_role("option", selected=True).get_attribute("id")
+    assert chosen is not None
+    await saskia.says("/op @mateo")
+    await expect(mateo.menu.locator("#c-kill")).to_have_count(1)
+    await mateo.presses("Enter")
+    await expect(mateo.composer).to_have_value(re.compile(f"^/{chosen.removeprefix('c-')} ?$"))
 
 
 async def test_escape_closes_it_and_keeps_the_text(saskia: Person) -> None:

@@ -63,9 +63,13 @@ export class CommandMenu extends HTMLElement {
     return where.at === "name" ? this.#names(where) : this.#arguments(where)
   }
 
-  /** There are other commands than before: who types one just now is to see them. */
+  /** There are other commands than before: who types one just now is to see them, and keeps what the arrows reached. */
   renew() {
-    if (this.#field.value === this.#seen && document.activeElement === this.#field) this.look()
+    if (this.#field.value !== this.#seen || document.activeElement !== this.#field) return
+    const kept = this.#moved && this.#options[this.#chosen]?.insert
+    this.look()
+    const index = this.#options.findIndex(({ insert }) => insert === kept)
+    if (index >= 0) this.#choose(index)
   }
 
   #names(where) {
