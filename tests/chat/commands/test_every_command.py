@@ -53,12 +53,14 @@ def test_every_command_has_a_scene() -> None:
     assert {command.name for command in COMMANDS} == set(SCENES)
 
 
+@pytest.mark.timeout(600)
 async def test_every_command_acts_once_and_is_seen_at_another_process(cast: Cast) -> None:
     for name, scene in SCENES.items():
         with scene_of(name):
             await _play(cast, f"r-{name}", scene, who_may(name))
 
 
+@pytest.mark.timeout(600)
 async def test_every_command_is_refused_to_who_may_not(cast: Cast) -> None:
     for name, scene in SCENES.items():
         with scene_of(name):
