@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chaos import clock, people
 from chaos.book import Book
-from chaos.checker import Checker, Findings, present
+from chaos.checker import Findings, present
 from chaos.client import running
 from chaos.faults import CLOCKS, Fault, heavy, long
 from chaos.gremlins import KINDS, LONGEST_FRAME, Gremlins
@@ -106,7 +106,7 @@ async def _play(plan: Plan, site: Site, book: Book) -> Findings:
         await world.drained()
         await _all_here(plan, world)
         await world.drained()
-        found = await asyncio.to_thread(Checker(site.servers.database_url, rooms, book).check)
+        found = await world.checked()
         await _some_leave(plan, world, found)
     for room in rooms:
         for client in room.clients:

@@ -7,11 +7,13 @@ import random
 from dataclasses import dataclass
 
 from chaos.book import Book
+from chaos.checker import Checker, Findings
 from chaos.client import Client
 from chaos.people import Room
 from chaos.site import Site
 
 PATIENCE = 90.0
+LOOKS = 3
 
 
 class NotRecovered(Exception):
@@ -76,6 +78,21 @@ class World:
                 )
                 + f"; levels {[[client.view.last for client in room.clients] for room in self.rooms]}"
             )
+
+    async def checked(self) -> Findings:
+        """What the checker finds, everybody being back and level with the log.
+
+        Somebody may come or go while it looks: what it finds then it looks for again. What is truly wrong stays so.
+        """
+        for look in range(LOOKS):
+            if look:
+                await self.recovered(asyncio.get_running_loop().time())
+                await self.drained()
+            checker = Checker(self.site.servers.database_url, self.rooms, self.book)
+            found = await asyncio.to_thread(checker.check)
+            if not found.wrong:
+                break
+        return found
 
     def _level(self) -> bool:
         return all(

@@ -14,7 +14,7 @@ import pytest
 
 from chaos import people
 from chaos.book import Book
-from chaos.checker import Checker, Findings
+from chaos.checker import Findings
 from chaos.client import Client, running
 from chaos.site import Site
 from chaos.world import World
@@ -90,8 +90,7 @@ class Play:
         """Everybody is back and level with the log, and nothing in it is wrong."""
         await self.world.recovered(asyncio.get_running_loop().time())
         await self.world.drained()
-        checker = Checker(self.site.servers.database_url, self.world.rooms, self.book)
-        found = await asyncio.to_thread(checker.check)
+        found = await self.world.checked()
         assert not found.wrong
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -77,6 +78,10 @@ def a_client_got_the_nonce_of_another(play: Play, numbers: list[int]) -> None:
     view.nonces[numbers[0]] = "somebody-elses"
 
 
+def a_client_heard_what_is_not_there(play: Play, numbers: list[int]) -> None:
+    play.clients[1].view.kinds[10**6] = "message"
+
+
 def a_client_is_behind(play: Play, numbers: list[int]) -> None:
     view = play.clients[1].view
     view.last -= 1
@@ -121,6 +126,7 @@ FAULTS: list[tuple[Fault, str]] = [
     (a_client_sees_words_that_were_taken_back, r"reads None, they see"),
     (a_client_took_it_for_something_else, r"is message, they heard left"),
     (a_client_got_the_nonce_of_another, r"has another nonce"),
+    (a_client_heard_what_is_not_there, r"1000000 is not in the log"),
     (a_client_is_behind, r"clients end at"),
     (it_was_acknowledged_and_is_not_there, r"was acknowledged and is not there"),
     (it_was_acknowledged_under_another_number, r"was acknowledged as \d+, and is \d+"),
@@ -148,6 +154,22 @@ async def test_it_sees_that(play: Play, fault: Fault, told: str) -> None:
     finally:
         tidy(play)
     assert any(re.search(told, what) for what in found.wrong), found.wrong
+
+
+async def test_what_is_said_while_it_looks_is_no_fault(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, looks = asyncio.get_running_loop(), Checker._whole
+
+    async def somebody_speaks() -> None:
+        await play.is_answered(await play.says(play.clients[0], f"{play.room.slug} meanwhile"))
+        await play.world.drained()
+
+    def looks_late(*asked: Any) -> None:
+        monkeypatch.undo()
+        asyncio.run_coroutine_threadsafe(somebody_speaks(), loop).result()
+        looks(*asked)
+
+    monkeypatch.setattr(Checker, "_whole", looks_late)
+    assert not (await play.world.checked()).wrong
 
 
 async def test_it_sees_that_somebody_removed_heard_more(play: Play) -> None:
