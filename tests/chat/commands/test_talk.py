@@ -75,18 +75,17 @@ async def test_me_says_what_one_does(alice: Person, bob: Person) -> None:
 
 
 async def test_who_lists_those_here_with_their_rank(alice: Person, mona: Person, olga: Person) -> None:
-    await mona.enters()
-    await olga.enters()
-    await alice.enters()
-    await alice.hears("joined", user="alice")
+    for person in (mona, olga, alice):
+        await person.enters()
+        await person.hears("joined", user=person.name)
     assert (await alice.says("/names")).text == "3 here in #lobby\nolga · owner\nmona · moderator\nalice"
 
 
 async def test_who_counts_those_it_does_not_list(alice: Person, bob: Person, house: House) -> None:
     house.node.limits = replace(house.node.limits, people=1)
-    await bob.enters()
-    await alice.enters()
-    await alice.hears("joined", user="alice")
+    for person in (bob, alice):
+        await person.enters()
+        await person.hears("joined", user=person.name)
     assert (await alice.says("/who")).text == "2 here in #lobby\nalice\nand 1 more"
 
 

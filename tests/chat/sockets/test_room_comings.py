@@ -40,10 +40,9 @@ async def test_a_closed_tab_is_no_lost_line(alice: Person, bob: Person) -> None:
 
 
 async def test_hello_tells_who_is_here_by_rank(alice: Person, mona: Person, olga: Person) -> None:
-    await mona.enters()
-    await olga.enters()
-    await alice.enters()
-    await alice.hears("joined", user="alice")
+    for person in (mona, olga, alice):
+        await person.enters()
+        await person.hears("joined", user=person.name)
     here = (await olga.enters()).here
     assert here["count"] == 3
     assert [(one["name"], one["role"]) for one in here["people"]] == [
