@@ -108,7 +108,8 @@ export class Outbox extends EventTarget {
   }
 
   #next() {
-    if (!this.#live || this.#items.some((item) => item.state === "sending")) return
+    if (this.#items.some((item) => item.state === "sending")) return
+    if (!this.#live) return this.#changed()
     const item = this.#items.find((one) => one.state === "waiting")
     if (!item) return this.#changed()
     item.state = this.#say(frameOf(item)) ? "sending" : "waiting"

@@ -1,12 +1,13 @@
 """The line breaks and comes back, and nothing is lost or said twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 from aiohttp import web
+from playwright.async_api import Route, expect
 from playwright.async_api import TimeoutError as NotThere
-from playwright.async_api import expect
 
 from tests.browser.conftest import Meet
 from tests.browser.history import write_lines
@@ -57,6 +58,22 @@ async def test_offline_and_back_with_nothing_lost(saskia: Person, ines: Person, 
     await expect(ines.waiting).to_have_count(0)
     said = ["before", "meanwhile", "and again", "first of mine", "second of mine"]
     assert await saskia.words() == await ines.words() == said
+
+
+async def test_what_waits_is_counted_before_the_next_try_is_over(ines: Person, relay: Relay) -> None:
+    tries, told = asyncio.Event(), asyncio.Event()
+
+    async def waits(route: Route) -> None:
+        tries.set()
+        await told.wait()
+        await route.abort()
+
+    await ines.page.route("**/api/rooms/lobby/me", waits)
+    await relay.cut()
+    await tries.wait()
+    await ines.says("first of mine")
+    await expect(ines.page.locator(".banner")).to_contain_text("1 message waits here")
+    told.set()
 
 
 async def test_what_was_changed_meanwhile_is_changed(saskia: Person, ines: Person, relay: Relay) -> None:
