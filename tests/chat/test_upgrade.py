@@ -47,6 +47,8 @@ async def test_an_entry_that_is_not_understood_is_skipped(
 ) -> None:
     hello = await alice.enters()
     await mona.enters()
+    for person in (alice, mona):
+        await person.hears("joined", user=person.name)
     tab, program = alice.tab, await old_program(house, alice)
     await program.asks_for("select_room", room="lobby")
     seq = await newer_keeps(house, olga, kind, body, told=told)
