@@ -15,6 +15,8 @@ from typing import Self
 from tests import programs
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+"""How long what comes at once may take where all is slow, in seconds."""
 
 # What stands around nginx/aiochat.conf: all that nginx would otherwise write to the system's folders.
 AROUND = """\
@@ -45,7 +47,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(happened: Callable[[], object], seconds: float = 10.0, every: float = 0.02) -> None:
+def until(happened: Callable[[], object], seconds: float = PATIENCE, every: float = 0.02) -> None:
     """Wait for `happened()` to be true. Raises TimeoutError after `seconds`."""
     end = time.monotonic() + seconds
     while not happened():
@@ -129,7 +131,7 @@ class Nginx:
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE)
 
     def _command(self) -> list[str]:
         return [

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestServer
 
-from .proxy import Nginx, free_port, replaced, until
+from .proxy import PATIENCE, Nginx, free_port, replaced, until
 
 pytestmark = pytest.mark.needs("nginx")
 
@@ -105,10 +105,10 @@ async def test_behind_another_proxy_its_word_is_taken(
 )
 async def test_sockets_pass_with_frames_both_ways(nginx: Nginx, http: ClientSession, path: str) -> None:
     async with http.ws_connect(nginx.url + path) as socket:
-        seen = await socket.receive_json(timeout=5)
+        seen = await socket.receive_json(timeout=PATIENCE)
         assert seen["x-forwarded-for"] == ["127.0.0.1"]
         await socket.send_str("hello")
-        assert await socket.receive_str(timeout=5) == "hello"
+        assert await socket.receive_str(timeout=PATIENCE) == "hello"
 
 
 async def test_nothing_but_a_websocket_is_upgraded(nginx: Nginx, http: ClientSession) -> None:
@@ -233,16 +233,16 @@ async def test_with_tls_http_leads_to_https_and_the_site_knows(
                 seen = (await answer.json())["headers"]
             assert seen["x-forwarded-proto"] == ["https"]
             async with https.ws_connect(f"https://localhost:{running.https_port}/chat") as socket:
-                assert (await socket.receive_json(timeout=5))["x-forwarded-proto"] == ["https"]
+                assert (await socket.receive_json(timeout=PATIENCE))["x-forwarded-proto"] == ["https"]
 
 
 async def test_open_sockets_survive_a_reload(nginx: Nginx, http: ClientSession) -> None:
     async with http.ws_connect(f"{nginx.url}/chat") as socket:
-        await socket.receive_json(timeout=5)
+        await socket.receive_json(timeout=PATIENCE)
         conf = nginx.prefix / "aiochat.conf"
         conf.write_text(replaced(conf.read_text(), "max_body_size 10m", "max_body_size 1k"))
         await asyncio.to_thread(nginx.reload)
         async with http.post(f"{nginx.url}/rooms", data=bytes(2048)) as answer:
             assert answer.status == 413, "the new configuration is not in force"
         await socket.send_str("still here")
-        assert await socket.receive_str(timeout=5) == "still here"
+        assert await socket.receive_str(timeout=PATIENCE) == "still here"
