@@ -46,6 +46,7 @@ async def test_kill_takes_effect_everywhere_before_its_reply(
     alice: Person, anna: Person, far: Person, olga: Person, house: House
 ) -> None:
     await alice.enters()
+    await alice.hears("joined", user="alice")
     await anna.enters()
     await far.enters()
     await olga.enters()

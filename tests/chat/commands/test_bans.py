@@ -14,6 +14,7 @@ async def test_a_ban_ends_every_tab_and_closes_every_door(
     await bob.enters()
     await alice.enters()
     await alice.enters()
+    await bob.hears("joined", user="alice")
     await mona.enters()
     answer = await mona.says("/ban @ALICE 2d spam <b>again</b>", nonce="n-1")
     assert answer.text.startswith("Banned @alice until ")

@@ -103,6 +103,7 @@ async def test_leaving_closes_every_tab_there_in_every_process(
     elsewhere = await house.again("alice", alice.id, at=1)
     await bob.enters()
     await alice.enters()
+    await bob.hears("joined", user="alice")
     await elsewhere.enters()
     done = await alice.posts("/api/rooms/lobby/messages", {"text": "/leave", "nonce": "n-1"})
     assert done.json.notices == ["You left #lobby. /join #lobby brings you back."]
