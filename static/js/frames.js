@@ -72,9 +72,12 @@ export function frames(room) {
       if (user.id === you.id) own.show(status)
     },
     read: (frame) => reading.marked(frame.seq),
-    unread: (frame) => {
-      telling.elsewhere(frame, index.standing(frame.room))
-      index.update(frame).then(elsewhere)
+    unread: async (frame) => {
+      const before = index.standing(frame.room)
+      // How loud a room may be, and whether it is somebody alone, is known once the room is.
+      await index.update(frame)
+      telling.elsewhere(frame, before)
+      elsewhere()
     },
     belongs,
     notify: (frame) => {

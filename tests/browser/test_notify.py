@@ -1,8 +1,9 @@
 """What a browser tells of rooms nobody looks at: as loud as one wished, by one tab, and only when asked to."""
 
+import asyncio
 import re
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.person import Person
 
@@ -97,6 +98,25 @@ async def test_nobody_who_looks_is_told_and_two_tabs_tell_once(saskia: Person, m
     await expect(second.get_by_role("log")).to_contain_text("seen by none")
     await is_told(mateo.page, "saskia in #lobby: @mateo seen by none")
     await is_told(second)
+
+
+async def test_who_is_new_and_speaks_to_one_alone_is_told_of(saskia: Person, mateo: Person) -> None:
+    counted = asyncio.Event()
+
+    async def waits(route: Route) -> None:
+        await counted.wait()
+        await route.continue_()
+
+    def hears(frame: str | bytes) -> None:
+        if '"type":"unread"' in str(frame):
+            counted.set()
+
+    mateo.page.on("websocket", lambda line: line.on("framereceived", hears))
+    await mateo.enters("lobby")
+    await mateo.page.route("**/api/rooms", waits)
+    await listens(mateo)
+    await saskia.says("/msg mateo only for you")
+    await is_told(mateo.page, "saskia: wrote to you")
 
 
 async def test_a_muted_room_is_counted_quietly(saskia: Person, mateo: Person) -> None:
