@@ -186,6 +186,7 @@ async def test_a_moderator_makes_no_ban_shorter_that_they_could_not_lift(
     bob: Person, mona: Person, olga: Person, house: House
 ) -> None:
     await mona.enters()
+    await mona.hears("joined", user="mona")
     await olga.enters()
     await olga.says("/ban bob forever")
     before = await house.kinds()

@@ -84,6 +84,7 @@ async def test_a_muted_moderator_rules_but_gives_no_reason(
     await house.sets({"moderators_clear": True})
     for person in (bob, mona, olga):
         await person.enters()
+        await person.hears("joined", user=person.name)
     await bob.says("hello")
     await olga.says("/mute mona 5m enough of that")
     before = await house.kinds()
@@ -102,6 +103,7 @@ async def test_a_muted_owner_puts_no_words_before_all(
 ) -> None:
     for person in (mona, olga):
         await person.enters()
+        await person.hears("joined", user=person.name)
     await olga.says("/topic of before")
     await olga.says("/mute mona 5m")
     await house.ranks(mona, Role.OWNER)

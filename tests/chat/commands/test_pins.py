@@ -44,6 +44,7 @@ async def test_what_is_removed_is_no_pin_any_more(alice: Person, mona: Person) -
 async def test_a_room_holds_fifty_pins(alice: Person, mona: Person, house: House) -> None:
     await alice.enters()
     await mona.enters()
+    await mona.hears("joined", user="mona")
     said = await alice.says("one")
     await house.node.manager.execute(
         "INSERT INTO messages (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, text) "
