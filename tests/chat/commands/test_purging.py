@@ -120,6 +120,7 @@ async def test_purging_is_refused(
 async def test_a_great_many_are_not_hidden_by_one_link(alice: Person, mona: Person, house: House) -> None:
     await alice.enters()
     await mona.enters()
+    await mona.hears("joined", user="mona")
     first = await alice.says("first")
     await house.node.manager.execute(
         "INSERT INTO messages (room_id, seq, kind, author_id, author_name, at, nonce, request_hash, ordinal, text) "
