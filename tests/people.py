@@ -8,9 +8,10 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
+import pytest
 from aiohttp import ClientConnectionResetError, ClientWebSocketResponse, WSMessage, WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 from pytest_aiohttp import AiohttpClient
@@ -19,10 +20,12 @@ from accounts.actions import register
 from accounts.tokens import create_token
 from aiochat.main import create_app
 from aiochat.settings import Settings
+from chat import node as nodes
 from chat.actions import rooms
 from chat.keys import NODE
 from chat.models import Room
 from chat.node import Node
+from chat.pace import Pace
 from chat.policy import Role
 
 PASSWORD = "tide-gauge-7"
@@ -313,13 +316,14 @@ class House:
     async def opens(self) -> Node:
         """One process more."""
         server: TestServer = TestServer(create_app(self.settings))
-        await server.start_server()
+        with pytest.MonkeyPatch.context() as patch:
+            # Each process is waited for, however slow it is, and nobody is let go for listening only.
+            patch.setattr(nodes, "Pace", partial(Pace, confirm=PATIENCE / 2, silence=3600))
+            await server.start_server()
         self.servers.append(server)
         node = server.app[NODE]
         # Nobody here waits ten seconds to see whether somebody comes back.
         node.comings._grace = 0.0
-        # And each process is waited for, however slow it is.
-        node.hub._pace = replace(node.hub._pace, confirm=PATIENCE / 2)
         return node
 
     @property
