@@ -99,6 +99,7 @@ async def test_who_was_renamed_or_has_left_is_heard_again(alice: Person, bob: Pe
 async def test_guests_ignore_and_are_ignored(alice: Person, bob: Person, house: House) -> None:
     await house.sets({"guests_welcome": True})
     await bob.enters()
+    await bob.hears("joined", user="bob")
     await house.node.manager.execute("UPDATE users SET is_guest = true WHERE id = %s", bob.id)
     await house.marks(bob, "is_member = false")
     await alice.enters()

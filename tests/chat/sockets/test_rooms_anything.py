@@ -53,6 +53,7 @@ anything = st.one_of(
 )
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("events", [False, True])
 async def test_no_frame_whatever_is_an_error_of_the_server(house: House, alice: Person, events: bool) -> None:
     """Each frame is answered, or ends its socket with 1003; the next one goes to a socket that lives."""
@@ -127,6 +128,7 @@ def collected(plays: list[list[tuple[int, str]]], examples: int) -> None:
     collect()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_two_people_may_do_anything_in_any_order(
     house: House, alice: Person, bob: Person, olga: Person, processes: int
