@@ -2,7 +2,7 @@
 
 const FIRST_DELAY = 500
 const LONGEST_DELAY = 30_000
-const PONG_WITHIN = 8_000
+const ANSWER_WITHIN = 8_000
 
 /**
  * Tells: "hello", "frame" (each numbered entry once and in order, and what passes), "live", "down" (with `delay`
@@ -27,7 +27,7 @@ export class RoomSocket extends EventTarget {
     this.#last = last
     addEventListener("online", () => this.now())
     addEventListener("offline", () => this.#check(2_000))
-    document.addEventListener("visibilitychange", () => !document.hidden && this.#check(PONG_WITHIN))
+    document.addEventListener("visibilitychange", () => !document.hidden && this.#check(ANSWER_WITHIN))
   }
 
   get live() {
@@ -127,7 +127,7 @@ export class RoomSocket extends EventTarget {
   /** Silence for a heartbeat asks for a sign of life; none, and the line is taken for dead. */
   #listen() {
     clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.#check(PONG_WITHIN), this.#heartbeat)
+    this.#silence = setTimeout(() => this.#check(ANSWER_WITHIN), this.#heartbeat)
   }
 
   #check(within) {
@@ -154,6 +154,7 @@ export class RoomSocket extends EventTarget {
       const answer = await fetch(`/api/rooms/${this.#slug}/me`, {
         headers: { accept: "application/json" },
         cache: "no-store",
+        signal: AbortSignal.timeout(ANSWER_WITHIN),
       })
       if ([401, 403, 404].includes(answer.status)) {
         const body = await answer.json().catch(() => ({}))
