@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
@@ -28,6 +28,9 @@ class Late:
         self.comes = asyncio.Event()
         self.came = asyncio.Event()
 
+    async def is_made(self) -> bool:
+        return self.made.is_set()
+
     async def wait(self, route: Route) -> None:
         answer = await route.fetch()
         self.made.set()
@@ -36,10 +39,12 @@ class Late:
         self.came.set()
 
 
-async def scrolls_back(person: Person) -> None:
+async def scrolls_back(person: Person, until: Callable[[], Awaitable[bool]]) -> None:
     """To the top. What comes in at the end in the same moment may take one there, so it is done more than once."""
-    await person.log.evaluate("log => { log.scrollTop = 0 }")
-    await person.page.evaluate("() => new Promise(requestAnimationFrame)")
+    async with asyncio.timeout(LONG):
+        while not await until():
+            await person.log.evaluate("log => { log.scrollTop = 0 }")
+            await person.page.wait_for_timeout(50)
 
 
 @pytest.fixture
@@ -58,8 +63,7 @@ async def test_what_is_edited_while_an_older_page_comes_is_edited_there(
     await write_lines(app, saskia.name, 60)
     await saskia.page.route(OLDER, late.wait)
     await saskia.enters("lobby")
-    while not late.made.is_set():
-        await scrolls_back(saskia)
+    await scrolls_back(saskia, late.is_made)
     await mateo.opens(f"/rooms/lobby?at={seq}#m{seq}")
     await mateo.takes("Edit", mateo.message("Sinse noon."))
     await mateo.says("Since noon.")
@@ -77,12 +81,12 @@ async def test_what_is_cleared_while_an_older_page_comes_stays_away(
     await write_lines(app, saskia.name, 60)
     await saskia.page.route(OLDER, late.wait)
     await saskia.enters("lobby")
-    while not late.made.is_set():
-        await scrolls_back(saskia)
+    await scrolls_back(saskia, late.is_made)
     await saskia.says("/clear")
     await saskia.sees("saskia cleared the room")
     late.comes.set()
-    await late.came.wait()
+    async with asyncio.timeout(LONG):
+        await late.came.wait()
     await saskia.page.evaluate(ASKED_AGAIN)
     await expect(saskia.messages).to_have_count(0)
 
@@ -91,6 +95,10 @@ async def test_the_rule_above_what_was_new_stays_when_an_older_page_comes(
     saskia: Person, mateo: Person, app: web.Application
 ) -> None:
     sent: asyncio.Queue[str | bytes] = asyncio.Queue()
+
+    async def begins() -> bool:
+        return bool(await saskia.message("line 0.").count())
+
     await write_lines(app, saskia.name, 60)
     await saskia.opens("/rooms")
     await mateo.says("new to her")
@@ -100,8 +108,7 @@ async def test_the_rule_above_what_was_new_stays_when_an_older_page_comes(
     async with asyncio.timeout(LONG):
         while '"read"' not in str(await sent.get()):
             pass
-    while not await saskia.message("line 0.").count():
-        await scrolls_back(saskia)
+    await scrolls_back(saskia, begins)
     await expect(saskia.page.get_by_role("separator", name="New messages below")).to_have_count(1)
 
 
