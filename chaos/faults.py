@@ -219,26 +219,30 @@ async def flood(world: World) -> None:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(headers=room.owner.person.headers, connector=aiohttp.TCPConnector(limit=0))
         )
-        sockets = [
-            await stack.enter_async_context(
-                session.ws_connect(
-                    f"http://127.0.0.1:{process.port}/rooms/{room.slug}/ws", protocols=[PROTOCOL]
-                )
-            )
-            for _ in range(2 * world.site.queue)
-            for process in world.site.processes
-        ]
-        for socket in sockets:
-            await socket.receive()
-        await world.site.servers.order("pause", "postgres")
+        sockets: list[Socket] = []
+        listening: list[asyncio.Task[None]] = []
         try:
-            await _overfill(world, room.slug, sockets)
+            for process in world.site.processes * (2 * world.site.queue):
+                address = f"http://127.0.0.1:{process.port}/rooms/{room.slug}/ws"
+                socket = await stack.enter_async_context(session.ws_connect(address, protocols=[PROTOCOL]))
+                await socket.receive()
+                sockets.append(socket)
+                # Its signs of life are answered from now on, however long the others take to come.
+                listening.append(asyncio.create_task(_hears_busy(socket), name="flood: listening"))
+            await world.site.servers.order("pause", "postgres")
+            try:
+                await _overfill(world, room.slug, sockets, listening)
+            finally:
+                await world.site.servers.order("go_on", "postgres")
         finally:
-            await world.site.servers.order("go_on", "postgres")
+            for task in listening:
+                task.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
 
 
-async def _overfill(world: World, slug: str, sockets: Sequence[Socket]) -> None:
-    listening = [asyncio.create_task(_hears_busy(socket), name="flood: listening") for socket in sockets]
+async def _overfill(
+    world: World, slug: str, sockets: Sequence[Socket], listening: Sequence[asyncio.Task[None]]
+) -> None:
     try:
         async with asyncio.timeout(FLOOD_WITHIN):
             for number, socket in enumerate(sockets):
@@ -248,10 +252,6 @@ async def _overfill(world: World, slug: str, sockets: Sequence[Socket]) -> None:
             world.book.seen["words refused because the queue was full"] += 1
     except TimeoutError:
         world.book.fail("a queue was flooded, and nobody heard that it is full")
-    finally:
-        for task in listening:
-            task.cancel()
-        await asyncio.wait(listening)
 
 
 async def _hears_busy(socket: Socket) -> None:
