@@ -150,6 +150,8 @@ export class RoomSocket extends EventTarget {
 
   /** A refusal looks like a broken line to a browser, so the reason is asked for. */
   async #ask() {
+    // No line is waited for meanwhile, so nothing else may try again.
+    this.#state = "asking"
     try {
       const answer = await fetch(`/api/rooms/${this.#slug}/me`, {
         headers: { accept: "application/json" },
